@@ -1,0 +1,67 @@
+# Everything sets itself up: a virtual environment in .venv with what the target needs. Override PYTHON for another interpreter.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMPS := $(VENV)/.stamps
+
+.PHONY: help demo test lint format bench docs fuzz clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo    the whole road on toy data: train, evaluate, draw, apply"
+	@echo "make test    all tests"
+	@echo "make lint    ruff, mypy, import contracts"
+	@echo "make bench   the benchmarks, as ratios to peers"
+	@echo "make docs    the documentation site"
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mvakit needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2])'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@mkdir -p $(STAMPS) && touch $@
+
+# A stamp for each set of packages; they are installed anew when pyproject.toml changes.
+$(STAMPS)/run: $(STAMPS)/venv pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[keras,gui]'
+	@touch $@
+
+$(STAMPS)/test: $(STAMPS)/run
+	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+$(STAMPS)/lint: $(STAMPS)/run
+	$(BIN)/python -m pip install --quiet --group lint
+	@touch $@
+
+$(STAMPS)/bench: $(STAMPS)/run
+	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+$(STAMPS)/docs: $(STAMPS)/run
+	$(BIN)/python -m pip install --quiet --group docs
+	@touch $@
+
+demo: $(STAMPS)/run
+	$(BIN)/mvakit demo
+
+test: $(STAMPS)/test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(STAMPS)/lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	PYTHONPATH=.:methods:gui $(BIN)/lint-imports
+
+format: $(STAMPS)/lint
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(STAMPS)/bench
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+docs: $(STAMPS)/docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) demo site dist
