@@ -1,0 +1,154 @@
+"""The prepared events: columns of float32 inputs with classes, weights, targets and spectators, split in two samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.types import AnalysisType
+from mvakit.variables import Variable
+
+__all__ = ["DataSet", "Sample", "SampleCounts"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Events of one purpose (training or test), column for column.
+
+    Attributes
+    ----------
+    X : ndarray of float32, shape (n_events, n_variables)
+        The input variables, untransformed.
+    class_index : ndarray of int, shape (n_events,)
+        0 for the class that was added first.
+    weight : ndarray of float64, shape (n_events,)
+        In a training sample renormalised as NormMode says; in a test sample as given.
+    targets : ndarray of float32, shape (n_events, n_targets)
+    spectators : mapping of str to ndarray
+        By label, in the type that the tree has.
+    """
+
+    X: npt.NDArray[np.float32]
+    class_index: npt.NDArray[np.integer]
+    weight: FloatArray
+    targets: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    spectators: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    @property
+    def is_signal(self) -> npt.NDArray[np.bool_]:
+        """True for the events of class 0, the signal of a classification."""
+        return np.asarray(self.class_index == 0)
+
+    def spectator_columns(self) -> npt.NDArray[np.float64] | None:
+        """The spectators side by side, shape (n_events, n_spectators), or None where there are none."""
+        if not self.spectators:
+            return None
+        return np.column_stack([np.asarray(column, dtype=np.float64) for column in self.spectators.values()])
+
+    def select(self, which: npt.NDArray[np.generic] | slice) -> Sample:
+        """Return the events that a mask, an index array or a slice picks."""
+        return Sample(
+            self.X[which],
+            self.class_index[which],
+            self.weight[which],
+            self.targets[which] if self.targets.size else self.targets,
+            {label: column[which] for label, column in self.spectators.items()},
+        )
+
+    def with_weight(self, weight: FloatArray) -> Sample:
+        """Return the same events with other weights."""
+        return replace(self, weight=weight)
+
+    def with_inputs(self, X: npt.NDArray[np.float32]) -> Sample:
+        """Return the same events with other (transformed) inputs."""
+        return replace(self, X=X)
+
+
+@dataclass(frozen=True, slots=True)
+class SampleCounts:
+    """How many events of a class came, passed the cut, and went where, as TMVA's table counts them.
+
+    Attributes
+    ----------
+    n_input, sum_input : int, float
+        Entries of the class's trees, and the sum of their weights.
+    n_passed, sum_passed : int, float
+        What the cut left.
+    n_train, sum_train, n_test, sum_test : int, float
+        After the split and the renormalisation of the training weights.
+    rescale : float
+        The factor of that renormalisation.
+    """
+
+    name: str
+    cut: str
+    n_input: int
+    sum_input: float
+    n_passed: int
+    sum_passed: float
+    n_train: int = 0
+    sum_train: float = 0.0
+    n_test: int = 0
+    sum_test: float = 0.0
+    rescale: float = 1.0
+
+    @property
+    def efficiency(self) -> float:
+        """The weighted fraction of events that passed the cut."""
+        return self.sum_passed / self.sum_input if self.sum_input else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Everything a method may know of the events: the variables, the classes and the two samples.
+
+    Attributes
+    ----------
+    name : str
+        The DataLoader's name, which is also the folder of the weight files and the top directory of the result file.
+    variables, targets, spectators : tuple of Variable
+        With the ranges seen in the training sample.
+    classes : tuple of str
+    train, test : Sample
+    counts : tuple of SampleCounts
+        One for each class.
+    """
+
+    name: str
+    variables: tuple[Variable, ...]
+    spectators: tuple[Variable, ...]
+    targets: tuple[Variable, ...]
+    classes: tuple[str, ...]
+    train: Sample
+    test: Sample
+    counts: tuple[SampleCounts, ...] = ()
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the input variables, in order."""
+        return [v.label for v in self.variables]
+
+    def default_analysis(self) -> AnalysisType:
+        """Return what TMVA's ``AnalysisType=Auto`` would take for these classes and targets.
+
+        Exactly the classes Signal and Background make a classification; any other two or more a multiclass analysis.
+        Targets with one class make a regression.
+        """
+        if self.targets and len(self.classes) == 1:
+            return AnalysisType.REGRESSION
+        if set(self.classes) == {"Signal", "Background"}:
+            return AnalysisType.CLASSIFICATION
+        return AnalysisType.MULTICLASS
+
+    def samples(self) -> Iterator[tuple[str, Sample]]:
+        """Yield the two samples with the names of their trees."""
+        yield "TrainTree", self.train
+        yield "TestTree", self.test

@@ -1,0 +1,352 @@
+"""The contract of a method: declared options and capabilities, fit, predict, and what it tells of itself.
+
+A method is a class with no state of its own beyond its options. `Method.fit` returns a frozen *state*; everything else
+is a function of the options and that state. A package offers a method by an entry point of the group
+``mvakit.methods`` whose name is TMVA's name of the method::
+
+    [project.entry-points."mvakit.methods"]
+    NearestMean = "my_package:NearestMean"
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.dataset import Sample
+from mvakit.errors import MethodError
+from mvakit.options import Options, option
+from mvakit.progress import Messenger, Tick, no_tick
+from mvakit.types import AnalysisType
+from mvakit.variables import Variable
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = [
+    "Affine",
+    "Capabilities",
+    "Curve",
+    "DenseLayer",
+    "DenseNetwork",
+    "FitContext",
+    "Forest",
+    "Method",
+    "MethodOptions",
+    "Ranking",
+    "Structure",
+    "WeightContext",
+]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodOptions(Options):
+    """The options that every method has; a method's own class derives from this one."""
+
+    verbose: bool = option("V", False, "say more while training")
+    verbosity_level: str = option(
+        "VerbosityLevel",
+        "Default",
+        "what is said while training",
+        choices=("Default", "Debug", "Verbose", "Info", "Warning", "Error", "Fatal"),
+    )
+    var_transform: str = option(
+        "VarTransform", "None", "variable transformations before training, as in 'G,D' or 'N(var1,var3)+D_Signal'"
+    )
+    help: bool = option("H", False, "print the method's options when it is booked")
+    create_mva_pdfs: bool = option("CreateMVAPdfs", False, "make PDFs of the response, for probability and rarity")
+    pdf_interpolation: str = option(
+        "PDFInterpolMVAPdf",
+        "Spline2",
+        "interpolation of the PDFs of the response",
+        choices=("Spline0", "Spline1", "Spline2", "Spline3", "Spline5"),
+    )
+    pdf_bins: int = option("NbinsMVAPdf", 50, "bins of the PDFs of the response", minimum=2, maximum=100_000)
+    pdf_smooth: int = option(
+        "NsmoothMVAPdf",
+        0,
+        "smoothing passes over the PDFs of the response",
+        aliases=("NsmoothMVAPDF",),
+        minimum=0,
+        maximum=1000,
+    )
+    ignore_negative_weights: bool = option(
+        "IgnoreNegWeightsInTraining", False, "leave events with negative weights out of the training"
+    )
+    random_seed: int = option(
+        "RandomSeed", 1, "seed of everything random in the training", minimum=0, maximum=2**32 - 1, extension=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a method can do.
+
+    Attributes
+    ----------
+    analyses : frozenset of AnalysisType
+    trainable : bool
+        False for methods that only apply a file.
+    negative_weights : bool
+        Whether training copes with negative event weights by itself.
+    deterministic : bool
+        Whether the same input, options and seed give the same state.
+    spectators : bool
+        Whether a response depends on spectators.
+    at_signal_efficiency : bool
+        Whether a response is asked for at a signal efficiency (Cuts).
+    """
+
+    analyses: frozenset[AnalysisType] = frozenset({AnalysisType.CLASSIFICATION})
+    trainable: bool = True
+    negative_weights: bool = True
+    deterministic: bool = True
+    spectators: bool = False
+    at_signal_efficiency: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FitContext:
+    """What surrounds a training: the question, the names, where to speak and where the job's folder is.
+
+    Attributes
+    ----------
+    analysis : AnalysisType
+    title : str
+        The title under which the method was booked.
+    variables : tuple of Variable
+        The inputs as the method sees them (after the transformations, which keep labels).
+    classes : tuple of str
+    targets : tuple of Variable
+    log : Messenger
+    tick : Tick
+        Moves the progress bar.
+    folder : Path or None
+        The folder in which the weight file will lie; methods with files of their own name them relative to it.
+    """
+
+    analysis: AnalysisType
+    title: str
+    variables: tuple[Variable, ...]
+    classes: tuple[str, ...]
+    targets: tuple[Variable, ...] = ()
+    log: Messenger = field(default_factory=lambda: Messenger("Method", silent=True))
+    tick: Tick = no_tick
+    folder: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WeightContext:
+    """What a method needs beside its own part of a weight file to read its state back.
+
+    Attributes
+    ----------
+    analysis : AnalysisType
+    title : str
+    variables, targets : tuple of Variable
+    classes : tuple of str
+    options : mapping of str to str
+        Every option of the file as text, known or not.
+    read_beside : callable
+        Reads a file that lies beside the weight file, by its bare name; refuses names that leave the folder.
+    info : mapping of str to str
+        GeneralInfo: releases and conventions.
+    """
+
+    analysis: AnalysisType
+    title: str
+    variables: tuple[Variable, ...]
+    classes: tuple[str, ...]
+    targets: tuple[Variable, ...]
+    options: Mapping[str, str]
+    read_beside: Callable[[str], bytes]
+    info: Mapping[str, str]
+
+
+# ------------------------------------------------------------------------------- what a state looks like
+
+
+@dataclass(frozen=True, slots=True)
+class Affine:
+    """A response linear in the inputs: ``offset + X @ coefficients``; one column per output."""
+
+    offset: FloatArray
+    coefficients: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Forest:
+    """Trees as flat arrays: node `i` of tree `t` is entry ``first[t] + i`` of each array.
+
+    Attributes
+    ----------
+    first : ndarray of int, shape (n_trees + 1,)
+    variable : ndarray of int, shape (n_nodes,)
+        The variable of the cut; -1 for a leaf.
+    cut : ndarray of float32, shape (n_nodes,)
+        An event goes right if ``x >= cut``.
+    left, right : ndarray of int, shape (n_nodes,)
+        The children, counted within the tree.
+    value : ndarray of float64, shape (n_nodes,)
+        What a leaf adds.
+    tree_weight : ndarray of float64, shape (n_trees,)
+    purity : ndarray of float64, shape (n_nodes,)
+    """
+
+    first: npt.NDArray[np.integer]
+    variable: npt.NDArray[np.integer]
+    cut: npt.NDArray[np.float32]
+    left: npt.NDArray[np.integer]
+    right: npt.NDArray[np.integer]
+    value: FloatArray
+    tree_weight: FloatArray
+    purity: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class DenseLayer:
+    """``activation(x @ weights + bias)``; `weights` has shape (n_in, n_out)."""
+
+    weights: npt.NDArray[np.float32]
+    bias: npt.NDArray[np.float32]
+    activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class DenseNetwork:
+    """A chain of dense layers."""
+
+    layers: tuple[DenseLayer, ...]
+
+
+Structure = Affine | Forest | DenseNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Variables ordered by a method's own measure of importance.
+
+    Attributes
+    ----------
+    criterion : str
+        The column title: ``"Discr. power"``.
+    values : tuple of (str, float)
+        Label and value, in the order of the variables.
+    """
+
+    criterion: str
+    values: tuple[tuple[str, float], ...]
+
+    def ordered(self) -> list[tuple[str, float]]:
+        """Return label and value, most important first."""
+        return sorted(self.values, key=lambda item: -item[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A monitoring curve for the result file and the GUI: loss against epoch, boost weight against tree.
+
+    Attributes
+    ----------
+    name, title, x_title, y_title : str
+    x, y : ndarray of float64
+        Of the same length.
+    """
+
+    name: str
+    title: str
+    x_title: str
+    y_title: str
+    x: FloatArray
+    y: FloatArray
+
+
+OptionsT = TypeVar("OptionsT", bound=MethodOptions)
+StateT = TypeVar("StateT")
+
+
+class Method(ABC, Generic[OptionsT, StateT]):
+    """A classifier, regressor or apply-only response.
+
+    Parameters
+    ----------
+    options : MethodOptions
+        Parsed options, of the class `options_type`.
+    """
+
+    name: ClassVar[str]
+    options_type: ClassVar[type[MethodOptions]] = MethodOptions
+    capabilities: ClassVar[Capabilities] = Capabilities()
+
+    def __init__(self, options: OptionsT) -> None:
+        self.options = options
+
+    def check(self, context: FitContext) -> None:
+        """Refuse, before any training starts, what could not be trained.
+
+        Raises
+        ------
+        MvakitError
+            Naming the option or the input that stands in the way.
+        """
+
+    @abstractmethod
+    def fit(self, train: Sample, context: FitContext) -> StateT:
+        """Train on transformed inputs and return a frozen state.
+
+        Raises
+        ------
+        MethodError
+            If these events cannot train it.
+        """
+
+    @abstractmethod
+    def predict(
+        self,
+        state: StateT,
+        X: npt.NDArray[np.float32],
+        spectators: FloatArray | None = None,
+        efficiency: float | None = None,
+    ) -> FloatArray:
+        """Return the response to transformed inputs: shape (n,), or (n, k) for k classes or targets. Thread-safe."""
+
+    @abstractmethod
+    def write_state(self, state: StateT, weights: Element) -> Mapping[str, bytes]:
+        """Fill the ``<Weights>`` element; return the files, if any, that have to lie beside the weight file."""
+
+    @abstractmethod
+    def read_state(self, weights: Element, context: WeightContext) -> StateT:
+        """Read what `write_state` or TMVA wrote.
+
+        Raises
+        ------
+        WeightFileError
+            If the element is damaged.
+        """
+
+    def ranking(self, state: StateT, variables: Sequence[Variable]) -> Ranking | None:  # noqa: ARG002
+        """Return the method's own ranking of the variables, or None where it has none."""
+        return None
+
+    def monitoring(self, state: StateT) -> tuple[Curve, ...]:  # noqa: ARG002
+        """Return what the training recorded of itself."""
+        return ()
+
+    def structure(self, state: StateT) -> Structure | None:  # noqa: ARG002
+        """Return the state in one of the shapes that exporters and viewers know, or None."""
+        return None
+
+    def refuse(self, text: str) -> MethodError:
+        """Return an error that begins with the method's name."""
+        return MethodError(f"{self.name}: {text}")
+
+
+AnyMethod = Method[Any, Any]
