@@ -85,6 +85,14 @@ class MethodOptions(Options):
         "RandomSeed", 1, "seed of everything random in the training", minimum=0, maximum=2**32 - 1, extension=True
     )
 
+    def messenger(self, title: str, *, silent: bool = False, verbose: bool = False) -> Messenger:
+        """Return what speaks for the method, as loud as ``V`` and ``VerbosityLevel`` ask."""
+        return Messenger(
+            title,
+            silent=silent or self.verbosity_level in {"Warning", "Error", "Fatal"},
+            verbose=verbose or self.verbose or self.verbosity_level in {"Debug", "Verbose"},
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:

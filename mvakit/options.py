@@ -74,12 +74,13 @@ class OptionSpec:
         if self.choices:
             return "one of " + ", ".join(self.choices)
         words = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}[self.kind]
-        if self.minimum is not None and self.maximum is not None:
-            return f"{words} from {self.minimum:g} to {self.maximum:g}"
-        if self.minimum is not None:
-            return f"{words}, at least {self.minimum:g}"
-        if self.maximum is not None:
-            return f"{words}, at most {self.maximum:g}"
+        low, high = (None if bound is None else f"{bound:.12g}" for bound in (self.minimum, self.maximum))
+        if low is not None and high is not None:
+            return f"{words} from {low} to {high}"
+        if low is not None:
+            return f"{words}, at least {low}"
+        if high is not None:
+            return f"{words}, at most {high}"
         return words
 
     def convert(self, value: object, owner: str) -> Any:

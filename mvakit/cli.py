@@ -1,0 +1,150 @@
+"""The command line: ``mvakit methods``, ``plots``, ``info``, ``apply``, ``demo``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mvakit.errors import MvakitError
+
+__all__ = ["main"]
+
+
+class _Group(click.Group):
+    """Ends a user's mistake with one line and exit status 1, never with a traceback."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MvakitError as error:
+            click.secho(f"mvakit: {error}", fg="red", err=True)
+            sys.exit(1)
+        except KeyboardInterrupt:
+            click.secho("mvakit: stopped", fg="red", err=True)
+            sys.exit(130)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mvakit")
+def main() -> None:
+    """TMVA's workflow without ROOT."""
+
+
+@main.command()
+@click.argument("name", required=False)
+def methods(name: str | None) -> None:
+    """List the methods, or the options of the method NAME."""
+    from mvakit.registry import method_class, method_names
+
+    if name is None:
+        for known in method_names():
+            try:
+                doc = (method_class(known).__doc__ or "").strip().splitlines()
+            except MvakitError as error:
+                doc = [f"({error})"]
+            click.echo(f"{known:<12} {doc[0] if doc else ''}")
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    method = method_class(name)
+    analyses = ", ".join(sorted(a.value for a in method.capabilities.analyses))
+    table = Table(
+        "Option", "Default", "Takes", "What it does", title=f"{method.name} ({analyses})", title_justify="left"
+    )
+    for spec in method.options_type.declared():
+        label = f"{spec.name}[i]" if spec.array else spec.name
+        if spec.aliases:
+            label += f" ({', '.join(spec.aliases)})"
+        help_text = spec.help + (f" [{spec.unit}]" if spec.unit else "") + (" (mvakit's own)" if spec.extension else "")
+        table.add_row(*(_plain(text) for text in (label, spec.text(spec.default), spec.expects, help_text)))
+    Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140).print(table)
+
+
+def _plain(text: str) -> Any:
+    """Return text in which brackets are no markup."""
+    from rich.text import Text
+
+    return Text(text)
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("plots"),
+    show_default=True,
+    help="The folder of the figures.",
+)
+@click.option("--format", "formats", default="pdf,png", show_default=True, help="File formats, separated by commas.")
+@click.option("--dataset", default=None, help="The dataset, where the file holds several.")
+@click.option("--style", default=None, help="A matplotlib or mplhep style, such as CMS.")
+@click.option("--label", default=None, help="A text above the axes; none unless given.")
+def plots(file: Path, output: Path, formats: str, dataset: str | None, style: str | None, label: str | None) -> None:
+    """Draw the figures of a result FILE, TMVA's own or mvakit's."""
+    from mvakit.display import display
+
+    wanted = tuple(f.strip().lower() for f in formats.split(",") if f.strip())
+    for path in display().save_plots(file, output, formats=wanted, dataset=dataset, style=style, label=label):
+        click.echo(str(path))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def info(file: Path) -> None:
+    """Say what a weight file or a result file holds."""
+    if file.suffix == ".root":
+        from mvakit.resultfile import ResultFile
+
+        with ResultFile(file) as result:
+            for name in result.datasets:
+                dataset = result.dataset(name)
+                click.echo(f"{name}: {dataset.analysis}, classes {', '.join(dataset.classes)}")
+                click.echo("  variables: " + ", ".join(v.label for v in dataset.variables))
+                for method in dataset.methods:
+                    click.echo(f"  method: {method.title} ({method.type})")
+        return
+    from mvakit.model import Model
+
+    model = Model.load(file)
+    click.echo(f"{model.title}: {model.method.name}, {model.analysis}, classes {', '.join(model.classes)}")
+    for variable in model.variables:
+        click.echo(
+            f"  variable {variable.expression} ({variable.axis_title}), trained on {variable.minimum:g} to {variable.maximum:g}"
+        )
+    for spectator in model.spectators:
+        click.echo(f"  spectator {spectator.expression}")
+    if model.chain:
+        click.echo(f"  transformation {model.chain.text}")
+    for spec, value in model.method.options.items():
+        if spec.name in model.method.options.modified:
+            click.echo(f"  option {spec.name} = {spec.text(value)}")
+    for name, text in model.info.items():
+        if text:
+            click.echo(f"  {name}: {text}")
+
+
+@main.command()
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="The folder to work in.",
+)
+@click.option("--events", type=click.IntRange(200), default=6000, show_default=True, help="Events of each class.")
+def demo(output: Path, events: int) -> None:
+    """Walk the whole road on generated toy data: train, evaluate, draw, apply."""
+    from mvakit.demo import run_demo
+
+    run_demo(output, events)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""ROOT-shaped names, for scripts that were written for ROOT."""

@@ -1,0 +1,566 @@
+"""The DataLoader: what a script says of its trees, variables, weights and cuts, and the events that come of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.dataset import DataSet, Sample, SampleCounts
+from mvakit.errors import DataError, OptionError, did_you_mean
+from mvakit.options import Options
+from mvakit.preparation import PURPOSE, ClassEvents, Preparation, concatenate
+from mvakit.progress import Messenger, show_messages
+from mvakit.reading import TreeReading, read_events
+from mvakit.types import TreeType
+from mvakit.variables import Variable, define
+
+__all__ = ["DataLoader"]
+
+SIGNAL, BACKGROUND, REGRESSION = "Signal", "Background", "Regression"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataLoaderOptions(Options):
+    """The options of a DataLoader; TMVA has none."""
+
+    owner = "DataLoader"
+
+
+@dataclass
+class _Class:
+    """What was said of one class."""
+
+    name: str
+    trees: list[tuple[object, float, str, TreeType]] = field(default_factory=list)
+    events: dict[TreeType, list[tuple[Sequence[float], float]]] = field(default_factory=dict)
+    weight: str = ""
+    cuts: list[str] = field(default_factory=list)
+
+    @property
+    def cut(self) -> str:
+        return " && ".join(f"({cut})" for cut in self.cuts) if len(self.cuts) > 1 else "".join(self.cuts)
+
+
+class DataLoader:
+    """Collects trees, variables, weights and cuts in TMVA's words, and prepares the events once they are needed.
+
+    Parameters
+    ----------
+    name : str
+        The folder of the weight files and the top directory of the result file.
+    options : str
+        An option string; the options may be given as keywords as well.
+
+    Examples
+    --------
+    >>> loader = DataLoader("dataset")
+    >>> loader.AddVariable("myvar1 := var1+var2", "F")
+    >>> loader.AddVariable("var3", "Variable 3", "GeV", "F")
+    """
+
+    def __init__(self, name: str = "default", options: str = "", **keywords: Any) -> None:
+        show_messages()
+        DataLoaderOptions.parse(options, **keywords)
+        self.name = _folder_name(name)
+        self._variables: list[Variable] = []
+        self._spectators: list[Variable] = []
+        self._targets: list[Variable] = []
+        self._classes: dict[str, _Class] = {}
+        self._preparation: tuple[str, dict[str, object]] = ("", {})
+        self._dataset: DataSet | None = None
+        self.log = Messenger("DataLoader")
+
+    def __repr__(self) -> str:
+        classes = ", ".join(f"{c.name} ({len(c.trees)} trees)" for c in self._classes.values()) or "no classes"
+        return f"DataLoader({self.name!r}: {len(self._variables)} variables, {classes})"
+
+    def GetName(self) -> str:
+        """Return the name."""
+        return self.name
+
+    # ------------------------------------------------------------------------------------- variables
+
+    def AddVariable(self, expression: str, *arguments: Any, **named: Any) -> None:
+        """Add an input variable.
+
+        Parameters
+        ----------
+        expression : str
+            A formula, or ``label := formula``.
+        *arguments
+            ``(type='F', min=0, max=0)`` or ``(title, unit, type='F', min=0, max=0)``, as in TMVA; all of them may be
+            named.
+
+        Raises
+        ------
+        DataError
+            If the definition is malformed or the label is taken.
+        """
+        self._add(self._variables, "variable", _define(expression, arguments, named))
+
+    def AddSpectator(
+        self, expression: str, title: str = "", unit: str = "", min: float = 0.0, max: float = 0.0
+    ) -> None:
+        """Add a variable that is carried along but not trained on; it keeps the type that the tree has."""
+        self._add(self._spectators, "spectator", define(str(expression), title, unit, "F", min, max))
+
+    def AddTarget(self, expression: str, title: str = "", unit: str = "", min: float = 0.0, max: float = 0.0) -> None:
+        """Add a regression target."""
+        self._add(self._targets, "target", define(str(expression), title, unit, "F", min, max))
+
+    AddRegressionTarget = AddTarget
+
+    def _add(self, to: list[Variable], kind: str, variable: Variable) -> None:
+        for what, known in (("variable", self._variables), ("spectator", self._spectators), ("target", self._targets)):
+            for other in known:
+                if other.internal == variable.internal:
+                    raise DataError(
+                        f"the {kind} {variable.label!r} has the label of the {what} {other.label!r}; give it one of its own: 'label := {variable.expression}'"
+                    )
+        to.append(variable)
+        self._dataset = None
+
+    # ----------------------------------------------------------------------------------------- trees
+
+    def AddSignalTree(self, tree: object, weight: float = 1.0, treetype: TreeType | str = TreeType.BOTH) -> None:
+        """Add a tree of signal events; see `AddTree`."""
+        self.AddTree(tree, SIGNAL, weight, "", treetype)
+
+    def AddBackgroundTree(self, tree: object, weight: float = 1.0, treetype: TreeType | str = TreeType.BOTH) -> None:
+        """Add a tree of background events; see `AddTree`."""
+        self.AddTree(tree, BACKGROUND, weight, "", treetype)
+
+    def AddRegressionTree(self, tree: object, weight: float = 1.0, treetype: TreeType | str = TreeType.BOTH) -> None:
+        """Add a tree for a regression; see `AddTree`."""
+        self.AddTree(tree, REGRESSION, weight, "", treetype)
+
+    def AddTree(
+        self,
+        tree: object,
+        className: str,
+        weight: float = 1.0,
+        cut: object = "",
+        treetype: TreeType | str = TreeType.BOTH,
+    ) -> None:
+        """Add a tree of a class.
+
+        Parameters
+        ----------
+        tree : tree
+            ``"file.root:Tree"`` (globs and lists too), an uproot tree, an awkward array, a mapping of NumPy columns, a
+            data frame, a ``.parquet`` path, or a tree of `mvakit.compat.ROOT`.
+        className : str
+            The class; classes count in the order in which they were first named.
+        weight : float
+            A weight for all events of the tree; the weight expression of the class multiplies it.
+        cut : str
+            A cut for this tree alone.
+        treetype : TreeType or str
+            ``"Training"`` or ``"Test"``; by default the split decides.
+
+        Raises
+        ------
+        DataError
+            If the weight is not a number or the tree type is unknown.
+        """
+        try:
+            purpose = TreeType.parse(treetype)
+        except ValueError as error:
+            raise DataError(f"the tree type of class {className!r}: {error}") from None
+        if isinstance(weight, bool | str) or not np.isfinite(weight):
+            raise DataError(f"the weight of a tree of class {className!r} is a finite number, not {weight!r}")
+        self._class(className).trees.append((tree, float(weight), str(cut), purpose))
+        self._dataset = None
+
+    def SetInputTrees(self, signal: object, background: object, *arguments: Any) -> None:
+        """Add both trees: ``(signal, background, weight, weight)``, or ``(tree, signal cut, background cut)``."""
+        if isinstance(background, str) and len(arguments) == 1 and isinstance(arguments[0], str):
+            self.AddTree(signal, SIGNAL, cut=background)
+            self.AddTree(signal, BACKGROUND, cut=arguments[0])
+            return
+        weights = [*arguments, 1.0, 1.0]
+        self.AddSignalTree(signal, weights[0])
+        self.AddBackgroundTree(background, weights[1])
+
+    def _class(self, name: str) -> _Class:
+        name = str(name)
+        if not name:
+            raise DataError("a class needs a name")
+        if name not in self._classes:
+            self._classes[name] = _Class(name)
+        return self._classes[name]
+
+    # ---------------------------------------------------------------------------------- single events
+
+    def AddTrainingEvent(self, className: str, event: Sequence[float], weight: float = 1.0) -> None:
+        """Add one event to the training sample: the variables in order, then targets, then spectators."""
+        self._class(className).events.setdefault(TreeType.TRAINING, []).append((list(event), float(weight)))
+        self._dataset = None
+
+    def AddTestEvent(self, className: str, event: Sequence[float], weight: float = 1.0) -> None:
+        """Add one event to the test sample: the variables in order, then targets, then spectators."""
+        self._class(className).events.setdefault(TreeType.TESTING, []).append((list(event), float(weight)))
+        self._dataset = None
+
+    def AddSignalTrainingEvent(self, event: Sequence[float], weight: float = 1.0) -> None:
+        """Add one signal event to the training sample."""
+        self.AddTrainingEvent(SIGNAL, event, weight)
+
+    def AddBackgroundTrainingEvent(self, event: Sequence[float], weight: float = 1.0) -> None:
+        """Add one background event to the training sample."""
+        self.AddTrainingEvent(BACKGROUND, event, weight)
+
+    def AddSignalTestEvent(self, event: Sequence[float], weight: float = 1.0) -> None:
+        """Add one signal event to the test sample."""
+        self.AddTestEvent(SIGNAL, event, weight)
+
+    def AddBackgroundTestEvent(self, event: Sequence[float], weight: float = 1.0) -> None:
+        """Add one background event to the test sample."""
+        self.AddTestEvent(BACKGROUND, event, weight)
+
+    # ------------------------------------------------------------------------------- weights and cuts
+
+    def SetSignalWeightExpression(self, expression: str) -> None:
+        """Set the formula of the weight of signal events."""
+        self.SetWeightExpression(expression, SIGNAL)
+
+    def SetBackgroundWeightExpression(self, expression: str) -> None:
+        """Set the formula of the weight of background events."""
+        self.SetWeightExpression(expression, BACKGROUND)
+
+    def SetWeightExpression(self, expression: str, className: str = "") -> None:
+        """Set the formula of the weight of a class, or of every class named so far."""
+        for item in self._these(className):
+            item.weight = str(expression)
+        self._dataset = None
+
+    def SetCut(self, cut: object, className: str = "") -> None:
+        """Set the cut of a class, or of every class named so far; an event with a value below 0.5 is rejected."""
+        for item in self._these(className):
+            item.cuts = [str(cut)] if str(cut).strip() else []
+        self._dataset = None
+
+    def AddCut(self, cut: object, className: str = "") -> None:
+        """Add a cut to those of a class, or of every class named so far."""
+        for item in self._these(className):
+            if str(cut).strip():
+                item.cuts.append(str(cut))
+        self._dataset = None
+
+    def _these(self, name: str) -> list[_Class]:
+        if name:
+            return [self._class(name)]
+        if not self._classes:
+            raise DataError("no class is known yet: add the trees first, or name the class")
+        return list(self._classes.values())
+
+    # ---------------------------------------------------------------------------------- preparation
+
+    def PrepareTrainingAndTestTree(self, cut: object = "", *arguments: object, **keywords: Any) -> None:
+        """Say how events are cut, split and renormalised; the work is done once the events are needed.
+
+        Parameters
+        ----------
+        cut : str
+            A cut for every class.
+        *arguments
+            ``(options)``; ``(background cut, options)``, then `cut` is the signal's; or
+            ``(n signal training, n background training, n signal test, n background test, options)``.
+        **keywords
+            The options as keywords: ``nTrain_Signal=1000, SplitMode="Random"``.
+
+        Raises
+        ------
+        OptionError
+            If an option is unknown or the arguments fit none of TMVA's forms.
+        DataError
+            If a cut is for a class that is not known.
+        """
+        strings = [a for a in arguments if not isinstance(a, int | float) or isinstance(a, bool)]
+        counts = [a for a in arguments if isinstance(a, int | float) and not isinstance(a, bool)]
+        options = ""
+        if counts:
+            names = {
+                2: ("nTrain_Signal", "nTest_Signal", "nTrain_Background", "nTest_Background"),
+                4: ("nTrain_Signal", "nTrain_Background", "nTest_Signal", "nTest_Background"),
+            }.get(len(counts))
+            if names is None or len(strings) > 1 or any(arguments.index(s) < len(counts) for s in strings):
+                raise OptionError(
+                    "PrepareTrainingAndTestTree takes (cut, nTrainS, nTrainB, nTestS, nTestB, options), (cut, nTrain, nTest, options), (cut, options) or (signal cut, background cut, options)"
+                )
+            keywords = {**dict(zip(names, counts * (4 // len(counts)), strict=True)), **keywords}
+            options = str(strings[0]) if strings else ""
+            self._cut_all(cut)
+        elif len(strings) <= 1:
+            options = str(strings[0]) if strings else ""
+            self._cut_all(cut)
+        elif len(strings) == 2:
+            for name, text in ((SIGNAL, cut), (BACKGROUND, strings[0])):
+                if name not in self._classes:
+                    raise DataError(
+                        f"a cut is given for class {name!r}, but {did_you_mean(name, self._classes, noun='the classes')}"
+                    )
+                self.SetCut(text, name)
+            options = str(strings[1])
+        else:
+            raise OptionError(
+                f"PrepareTrainingAndTestTree takes at most a signal cut, a background cut and options, not {len(strings) + 1} strings"
+            )
+        self._preparation = (options, keywords)
+        self._dataset = None
+        if self._classes:
+            Preparation.parse(list(self._classes), options, keywords)
+
+    def _cut_all(self, cut: object) -> None:
+        if str(cut).strip():
+            self.SetCut(cut)
+
+    def prepare(self) -> DataSet:
+        """Read, cut, split and renormalise the events; the result is kept until something changes.
+
+        Raises
+        ------
+        SourceError, FormulaError
+            If a file, tree or branch is missing or a formula does not parse.
+        DataError
+            If a class is empty after its cut, a variable is constant or not a number, or there are too few events.
+        """
+        if self._dataset is None:
+            self._dataset = self._prepare()
+        return self._dataset
+
+    def _prepare(self) -> DataSet:
+        log = self.log
+        if not self._variables:
+            raise DataError(f"DataLoader {self.name!r} has no variables: call AddVariable")
+        if not self._classes:
+            raise DataError(f"DataLoader {self.name!r} has no trees: call AddSignalTree, AddBackgroundTree or AddTree")
+        names = tuple(self._classes)
+        text, keywords = self._preparation
+        preparation = Preparation.parse(names, text, keywords)
+        events = [self._read(item, index) for index, item in enumerate(self._classes.values())]
+        self._say_counts(events, scaled=preparation.values["ScaleWithPreselEff"])
+        train, test, counts = preparation(events, log)
+        for count in counts:
+            width = max(map(len, names))
+            log.info(f"--> Rescale {count.name:<{width}} training event weights by factor: {count.rescale:g}")
+        log.info("Number of training and testing events after rescaling:\n" + _split_table(counts))
+        dataset = DataSet(
+            self.name,
+            _with_ranges(self._variables, train.X, "variable", names, constant_is_error=True),
+            _with_ranges(
+                self._spectators, list(train.spectators.values()), "spectator", names, constant_is_error=False
+            ),
+            _with_ranges(self._targets, train.targets, "target", names, constant_is_error=True)
+            if self._targets
+            else (),
+            names,
+            train,
+            test,
+            counts,
+        )
+        if preparation.values["Correlations"] and preparation.values["CalcCorrelations"]:
+            for index, name in enumerate(names):
+                log.info(f"Correlation matrix ({name}):\n" + _correlation_table(dataset, index))
+        return dataset
+
+    def _read(self, item: _Class, index: int) -> ClassEvents:
+        parts: list[tuple[Sample, npt.NDArray[np.int8], SampleCounts]] = []
+        for tree, weight, cut, purpose in item.trees:
+            reading = TreeReading(
+                tree, tuple(self._variables), tuple(self._targets), tuple(self._spectators),
+                weight, item.weight, " && ".join(f"({c})" for c in (cut, item.cut) if c.strip()), item.name,
+            )  # fmt: skip
+            sample, counts = read_events(reading, index, self.log)
+            parts.append((sample, np.full(len(sample), PURPOSE[purpose], np.int8), counts))
+        for purpose, events in item.events.items():
+            sample = self._single_events(item.name, index, events)
+            counts = SampleCounts(
+                item.name, "", len(sample), float(sample.weight.sum()), len(sample), float(sample.weight.sum())
+            )
+            parts.append((sample, np.full(len(sample), PURPOSE[purpose], np.int8), counts))
+        if not parts:
+            raise DataError(f"class {item.name!r} has no trees")
+        counts = SampleCounts(
+            item.name,
+            item.cut,
+            sum(c.n_input for _, _, c in parts),
+            sum(c.sum_input for _, _, c in parts),
+            sum(c.n_passed for _, _, c in parts),
+            sum(c.sum_passed for _, _, c in parts),
+        )
+        if not counts.n_passed:
+            raise DataError(
+                f"class {item.name!r} is empty: none of its {counts.n_input} events passed the cut {item.cut!r}"
+                if counts.n_input
+                else f"class {item.name!r} is empty: its trees have no entries"
+            )
+        sample = concatenate([s for s, _, _ in parts])
+        return ClassEvents(sample, np.concatenate([p for _, p, _ in parts]), counts)
+
+    def _single_events(self, name: str, index: int, events: Iterable[tuple[Sequence[float], float]]) -> Sample:
+        n_variables, n_targets = len(self._variables), len(self._targets)
+        expected = n_variables + n_targets + len(self._spectators)
+        rows, weights = zip(*events, strict=True)
+        for row in rows:
+            if len(row) != expected:
+                raise DataError(
+                    f"an event of class {name!r} has {len(row)} values; {expected} are needed: variables, targets, spectators"
+                )
+        table = np.array(rows, dtype=np.float64)
+        if not np.isfinite(table[:, : n_variables + n_targets]).all():
+            raise DataError(f"an event that was added to class {name!r} holds a value that is not a finite number")
+        return Sample(
+            table[:, :n_variables].astype(np.float32),
+            np.full(len(table), index, np.int16),
+            np.array(weights, dtype=np.float64),
+            table[:, n_variables : n_variables + n_targets].astype(np.float32),
+            {s.label: table[:, n_variables + n_targets + i] for i, s in enumerate(self._spectators)},
+        )
+
+    # ------------------------------------------------------------------------------------- questions
+
+    def GetDataSetInfo(self) -> DataSet:
+        """Return the prepared events with variables, classes and counts."""
+        return self.prepare()
+
+    def GetCorrelationMatrix(self, className: str) -> npt.NDArray[np.float64]:
+        """Return the linear correlation coefficients of the variables in the training events of a class.
+
+        Raises
+        ------
+        DataError
+            If there is no such class.
+        """
+        dataset = self.prepare()
+        if className not in dataset.classes:
+            raise DataError(
+                f"there is no class {className!r}; {did_you_mean(className, dataset.classes, noun='the classes')}"
+            )
+        return correlation(dataset, dataset.classes.index(className))
+
+    def _say_counts(self, events: Sequence[ClassEvents], *, scaled: bool) -> None:
+        width = max(len(e.counts.name) for e in events)
+        log = self.log
+        log.info("Number of events in input trees (after possible flattening of arrays):")
+        for event in events:
+            c = event.counts
+            log.info(
+                f"    {c.name:<{width}}      -- number of events       : {c.n_input:<6} / sum of weights: {c.sum_input:g}"
+            )
+        if any(c.counts.cut for c in events):
+            log.info(
+                f"Preselection: ({'WILL' if scaled else 'will NOT'} affect number of requested training and testing events)"
+            )
+            for event in events:
+                c = event.counts
+                log.info(f'    {c.name:<{width}} requirement: "{c.cut}"')
+                log.info(
+                    f"    {c.name:<{width}}      -- number of events passed: {c.n_passed:<6} / sum of weights: {c.sum_passed:g}"
+                )
+                log.info(f"    {c.name:<{width}}      -- efficiency             : {c.efficiency:g}")
+        for event in events:
+            negative = int((event.sample.weight < 0).sum())
+            if negative:
+                log.warning(
+                    f"{negative} events of class {event.counts.name} have negative weights; see the option IgnoreNegWeightsInTraining"
+                )
+
+
+def correlation(dataset: DataSet, class_index: int) -> npt.NDArray[np.float64]:
+    """Return the weighted linear correlation coefficients of the variables in the training events of a class."""
+    from mvakit.evaluation.correlation import correlation_matrix
+
+    chosen = dataset.train.class_index == class_index
+    return correlation_matrix(dataset.train.X[chosen], dataset.train.weight[chosen])
+
+
+# ---------------------------------------------------------------------------------------------- helpers
+
+
+def _folder_name(name: str) -> str:
+    text = str(name)
+    if not text or text in {".", ".."} or any(c in text for c in "/\\:\0"):
+        raise DataError(f"the name of a DataLoader is that of a folder, so it cannot be {text!r}")
+    return text
+
+
+def _define(expression: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Variable:
+    """Sort TMVA's two forms of the arguments: ``(type, min, max)`` and ``(title, unit, type, min, max)``."""
+    names: tuple[str, ...] = ("title", "unit", "type", "min", "max")
+    strings = [a for a in arguments if isinstance(a, str)]
+    if len(strings) == 1 and arguments and arguments[0] in {"F", "I", "D"}:
+        names = ("type", "min", "max")
+    elif len(strings) < len(arguments) and strings and len(strings) < 3:
+        names = (*("title", "unit")[: len(strings)], "min", "max")
+    if len(arguments) > len(names):
+        raise DataError(
+            f"AddVariable({expression!r}, ...) takes (type, min, max) or (title, unit, type, min, max), not {arguments!r}"
+        )
+    given = {**dict(zip(names, arguments, strict=False)), **named}
+    unknown = set(given) - {"title", "unit", "type", "min", "max"}
+    if unknown:
+        word = min(unknown)
+        raise DataError(
+            f"AddVariable has no argument {word!r}; {did_you_mean(word, ('title', 'unit', 'type', 'min', 'max'))}"
+        )
+    return define(
+        str(expression),
+        given.get("title", ""),
+        given.get("unit", ""),
+        given.get("type", "F"),
+        given.get("min", 0.0),
+        given.get("max", 0.0),
+    )
+
+
+def _with_ranges(
+    variables: Sequence[Variable], columns: Any, kind: str, classes: Sequence[str], *, constant_is_error: bool
+) -> tuple[Variable, ...]:
+    """Give the variables the ranges that they have in the training sample."""
+    columns = list(columns.T) if isinstance(columns, np.ndarray) else columns
+    ranged = []
+    for variable, column in zip(variables, columns, strict=True):
+        low, high = (
+            (float(np.min(column)), float(np.max(column))) if np.asarray(column).dtype.kind in "fiub" else (0.0, 0.0)
+        )
+        if low == high and constant_is_error:
+            raise DataError(
+                f"the {kind} {variable.label!r} ({variable.expression}) is constant: it is {low:g} in every training event of {' and '.join(classes)}; leave it out"
+            )
+        ranged.append(dataclasses.replace(variable, minimum=low, maximum=high))
+    return tuple(ranged)
+
+
+def _split_table(counts: Sequence[SampleCounts]) -> str:
+    width = max(len(c.name) for c in counts)
+    lines = ["-" * 75]
+    for c in counts:
+        lines.append(
+            f"{c.name:<{width}} -- training events            : {c.n_train:<6} (sum of weights: {c.sum_train:g})"
+        )
+        lines.append(
+            f"{c.name:<{width}} -- testing events             : {c.n_test:<6} (sum of weights: {c.sum_test:g})"
+        )
+        lines.append(
+            f"{c.name:<{width}} -- training and testing events: {c.n_train + c.n_test:<6} (sum of weights: {c.sum_train + c.sum_test:g})"
+        )
+    return "\n".join(lines)
+
+
+def _correlation_table(dataset: DataSet, class_index: int) -> str:
+    matrix = correlation(dataset, class_index)
+    labels = dataset.labels
+    width = max(7, *(len(label) for label in labels))
+    rule = "-" * (width + 1 + (width + 1) * len(labels))
+    lines = [rule, " " * (width + 1) + " ".join(f"{label:>{width}}" for label in labels)]
+    lines += [
+        f"{label:>{width}}:" + " ".join(f"{value:>+{width}.3f}" for value in row)
+        for label, row in zip(labels, matrix, strict=True)
+    ]
+    return "\n".join([*lines, rule])

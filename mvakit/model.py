@@ -1,0 +1,433 @@
+"""The waist of the house: `train` makes a `Model`, files hold it, and everything that applies it calls `Model.predict`."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import getpass
+import os
+import platform
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.dataset import DataSet, Sample
+from mvakit.errors import DataError, MethodError, MvakitWarning, OptionError, WeightFileError, did_you_mean
+from mvakit.method import AnyMethod, FitContext, MethodOptions, Ranking, Structure, WeightContext
+from mvakit.progress import Messenger, Tick, no_tick
+from mvakit.registry import method_class
+from mvakit.transformations import Chain, fit_chain, parse_chain
+from mvakit.types import AnalysisType
+from mvakit.variables import Variable
+from mvakit.weightfile import WeightDocument, read_document, write_document
+
+__all__ = ["Model", "book", "train"]
+
+FloatArray = npt.NDArray[np.float64]
+
+# The release of TMVA whose conventions our files follow; TMVA decides by it how to read them.
+_TMVA_RELEASE: Final = "4.2.1 [262657]"
+_MAX_BESIDE: Final = 1 << 30
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained thing: variables, transformation chain and the state of a method. Immutable and thread-safe.
+
+    Attributes
+    ----------
+    method : Method
+        The method with its options.
+    state : object
+        What `Method.fit` returned.
+    title : str
+        The title under which it was booked.
+    analysis : AnalysisType
+    variables, spectators, targets : tuple of Variable
+    classes : tuple of str
+    chain : Chain
+        The transformations before the method.
+    info : mapping of str to str
+        What made it: releases, date, seed, numbers of events, sums of weights.
+    other_options : tuple of (name, modified, text)
+        Options that the file has and the method does not know.
+    """
+
+    method: AnyMethod
+    state: Any
+    title: str
+    analysis: AnalysisType
+    variables: tuple[Variable, ...]
+    spectators: tuple[Variable, ...]
+    targets: tuple[Variable, ...]
+    classes: tuple[str, ...]
+    chain: Chain
+    info: Mapping[str, str] = field(default_factory=dict, compare=False)
+    other_options: tuple[tuple[str, bool, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Model({self.method.name}::{self.title}, {len(self.variables)} variables: {', '.join(v.label for v in self.variables)})"
+
+    # -------------------------------------------------------------------------------------- applying
+
+    def predict(
+        self, X: npt.ArrayLike, spectators: npt.ArrayLike | None = None, efficiency: float | None = None
+    ) -> FloatArray:
+        """Return the response to events.
+
+        Parameters
+        ----------
+        X : array, shape (n_events, n_variables)
+            The variables in the order of the model; taken in single precision, as TMVA takes them.
+        spectators : array, shape (n_events, n_spectators), optional
+            Only methods that ask for spectators look at them.
+        efficiency : float, optional
+            The signal efficiency at which methods such as Cuts answer.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_events,), or (n_events, k) for k classes or targets
+
+        Raises
+        ------
+        DataError
+            If the number of columns is not that of the variables, or a value is no number.
+        """
+        inputs = np.asarray(X, dtype=np.float32)
+        if inputs.ndim != 2 or inputs.shape[1] != len(self.variables):
+            raise DataError(
+                f"{self.title} takes events of {len(self.variables)} variables ({', '.join(v.label for v in self.variables)}), "
+                f"so an array of shape (n, {len(self.variables)}), not {inputs.shape}"
+            )
+        if np.isnan(inputs).any():
+            event, variable = (int(i) for i in np.argwhere(np.isnan(inputs))[0])
+            raise DataError(f"the variable {self.variables[variable].label!r} of event {event} is not a number")
+        columns = None if spectators is None else np.asarray(spectators, dtype=np.float64)
+        if self.method.capabilities.spectators and columns is None and self.spectators:
+            raise DataError(f"{self.title} needs the spectators {', '.join(s.label for s in self.spectators)}")
+        if self.chain:
+            inputs = self.chain.apply(inputs)
+        return self.method.predict(self.state, inputs, columns, efficiency)
+
+    def ranking(self) -> Ranking | None:
+        """Return the method's own ranking of the variables, or None."""
+        return self.method.ranking(self.state, self.variables)
+
+    def structure(self) -> Structure | None:
+        """Return the state as a forest, a network or an affine map, or None."""
+        return self.method.structure(self.state)
+
+    # ------------------------------------------------------------------------------------------ files
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write TMVA's weight file, and what the method keeps beside it.
+
+        Raises
+        ------
+        OutputError
+            If the folder cannot be written to; nothing half-written stays.
+        """
+        document = WeightDocument(self.method.name, self.title)
+        beside = self.method.write_state(self.state, document.weights)
+        document.info = {**self.info}
+        options = []
+        for spec, value in self.method.options.items():
+            modified = spec.name in self.method.options.modified
+            if spec.extension:
+                document.info[f"Option {spec.name}"] = spec.text(value)
+            else:
+                options.append((spec.name, modified, spec.text(value)))
+        document.options = [*options, *self.other_options]
+        document.variables, document.spectators, document.targets = self.variables, self.spectators, self.targets
+        document.classes = self.classes
+        document.transformations = self.chain.write()
+        return write_document(document, path, beside)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Model:
+        """Read a weight file of TMVA or mvakit.
+
+        Raises
+        ------
+        WeightFileError
+            If the file is missing, damaged or hostile.
+        MethodError
+            If no installed package offers its method.
+        """
+        document = read_document(path)
+        method_type = method_class(document.method)
+        options, others = _options_of(document, method_type.options_type)
+        method = method_type(options)
+        analysis = _analysis_of(document)
+        context = WeightContext(
+            analysis,
+            document.title,
+            document.variables,
+            document.classes,
+            document.targets,
+            {name: text for name, _, text in document.options},
+            lambda name: _read_beside(document, name),
+            document.info,
+        )
+        chain = Chain.read(document.transformations, options.var_transform, document.variables, document.classes)
+        state = method.read_state(document.weights, context)
+        return cls(
+            method, state, document.title, analysis, document.variables, document.spectators, document.targets,
+            document.classes, chain, document.info, tuple(others),
+        )  # fmt: skip
+
+
+def _options_of(
+    document: WeightDocument, options_type: type[MethodOptions]
+) -> tuple[MethodOptions, list[tuple[str, bool, str]]]:
+    """Read the options of a file; those that the method does not know are kept apart."""
+    known = {spelling.lower(): spec for spec in options_type.declared() for spelling in (spec.name, *spec.aliases)}
+    values: dict[str, object] = {}
+    modified = set()
+    others = []
+    for name, was_set, text in document.options:
+        spec = known.get(name.lower())
+        if spec is None or spec.array:
+            others.append((name, was_set, text))
+            continue
+        values[spec.name] = text
+        if was_set:
+            modified.add(spec.name)
+    for name, text in document.info.items():
+        spec = known.get(name.removeprefix("Option ").lower()) if name.startswith("Option ") else None
+        if spec is not None and spec.extension:
+            values[spec.name] = text
+    try:
+        with warnings.catch_warnings():
+            # What a training said of its options was said then.
+            warnings.simplefilter("ignore", MvakitWarning)
+            options = options_type.parse("", owner=f"{document.method} in {document.path}", **values)
+    except OptionError as error:
+        raise WeightFileError(f"{document.path}: {error}") from None
+    return dataclasses.replace(options, modified=frozenset(modified)), others
+
+
+def _analysis_of(document: WeightDocument) -> AnalysisType:
+    text = document.info.get("AnalysisType", "")
+    for analysis in AnalysisType:
+        if analysis.value.lower() == text.lower():
+            return analysis
+    if document.targets:
+        return AnalysisType.REGRESSION
+    return AnalysisType.MULTICLASS if len(document.classes) > 2 else AnalysisType.CLASSIFICATION
+
+
+def _read_beside(document: WeightDocument, name: str) -> bytes:
+    """Read a file from the folder of a weight file; its name is that of a file, not a way out of the folder."""
+    if document.path is None or not name or name in {".", ".."} or any(c in name for c in "/\\:\0"):
+        raise WeightFileError(f"{document.path} names {name!r} beside it; only a file in the same folder is read")
+    path = document.path.parent / name
+    try:
+        if path.resolve().parent != document.path.parent.resolve():
+            raise WeightFileError(f"{document.path} names {name!r}, which leads out of its folder; it is not read")
+        if path.stat().st_size > _MAX_BESIDE:
+            raise WeightFileError(f"{path} is larger than {_MAX_BESIDE >> 20} MiB")
+        return path.read_bytes()
+    except OSError as error:
+        raise WeightFileError(
+            f"{document.path} needs {name!r} beside it, which cannot be read: {error.strerror}"
+        ) from None
+
+
+# ------------------------------------------------------------------------------------------------ training
+
+
+def book(
+    dataset: DataSet,
+    method: str,
+    options: str = "",
+    *,
+    title: str = "",
+    analysis: AnalysisType | None = None,
+    folder: Path | None = None,
+    log: Messenger | None = None,
+    **keywords: Any,
+) -> AnyMethod:
+    """Make a method with its options and refuse, before any training, what could not be trained.
+
+    Parameters
+    ----------
+    dataset : DataSet
+    method : str
+        The name of the method.
+    options : str
+        Its option string; `keywords` are options, too.
+    title : str
+        The title under which it is booked; by default the name.
+    analysis : AnalysisType, optional
+        By default what the classes and targets suggest.
+    folder : Path, optional
+        Where the weight file will lie.
+
+    Raises
+    ------
+    MethodError
+        If the method is unknown, unfit for the analysis, or cannot be trained as asked.
+    OptionError
+        If an option is unknown or malformed.
+    TransformationError
+        If ``VarTransform`` is.
+    """
+    method_type = method_class(method)
+    analysis = analysis or dataset.default_analysis()
+    _check_capabilities(method_type, analysis)
+    instance = method_type(
+        method_type.options_type.parse(options, owner=f"{method_type.name} ({title or method})", **keywords)
+    )
+    parse_chain(instance.options.var_transform, dataset.variables, dataset.classes)
+    instance.check(_context(dataset, instance, title or method_type.name, analysis, log, no_tick, folder))
+    return instance
+
+
+def _check_capabilities(method_type: type[AnyMethod], analysis: AnalysisType) -> None:
+    capabilities = method_type.capabilities
+    if not capabilities.trainable:
+        raise MethodError(f"the method {method_type.name} applies weight files but cannot be trained")
+    if analysis not in capabilities.analyses:
+        able = ", ".join(sorted(a.value for a in capabilities.analyses))
+        raise MethodError(f"the method {method_type.name} is made for {able}, not for {analysis}")
+
+
+def _context(
+    dataset: DataSet,
+    method: AnyMethod,
+    title: str,
+    analysis: AnalysisType,
+    log: Messenger | None,
+    tick: Tick,
+    folder: Path | None,
+) -> FitContext:
+    log = log or method.options.messenger(title)
+    return FitContext(analysis, title, dataset.variables, dataset.classes, dataset.targets, log, tick, folder)
+
+
+def train(
+    dataset: DataSet,
+    method: str | AnyMethod,
+    options: str = "",
+    *,
+    title: str = "",
+    analysis: AnalysisType | None = None,
+    folder: Path | None = None,
+    log: Messenger | None = None,
+    tick: Tick = no_tick,
+    **keywords: Any,
+) -> Model:
+    """Train a method on the training sample of a dataset.
+
+    Parameters
+    ----------
+    dataset : DataSet
+    method : str or Method
+        The name of a method, then `options` and `keywords` are its options; or what `book` returned.
+    title, analysis, folder, log
+        As for `book`.
+    tick : Tick
+        Moves a progress bar.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    MvakitError
+        As `book` does, and if these events cannot train the method.
+    """
+    analysis = analysis or dataset.default_analysis()
+    if isinstance(method, str):
+        method = book(dataset, method, options, title=title, analysis=analysis, folder=folder, log=log, **keywords)
+    title = title or method.name
+    context = _context(dataset, method, title, analysis, log, tick, folder)
+    sample = _weighted(dataset.train, method, context.log)
+    started = time.perf_counter()
+    chain = fit_chain(method.options.var_transform, sample, dataset.variables, dataset.classes)
+    state = method.fit(sample.with_inputs(chain.apply(sample.X)) if chain else sample, context)
+    info = _info(dataset, analysis, time.perf_counter() - started)
+    return Model(
+        method,
+        state,
+        title,
+        analysis,
+        dataset.variables,
+        dataset.spectators,
+        dataset.targets,
+        dataset.classes,
+        chain,
+        info,
+    )
+
+
+def _weighted(sample: Sample, method: AnyMethod, log: Messenger) -> Sample:
+    """Apply the policy for negative weights to a training sample."""
+    negative = sample.weight < 0
+    count = int(negative.sum())
+    if not count:
+        return sample
+    if method.options.ignore_negative_weights:
+        log.info(f"{count} events with negative weights are left out of the training")
+        return sample.select(~negative)
+    if not method.capabilities.negative_weights:
+        raise DataError(
+            f"{count} training events have negative weights, which {method.name} cannot train on; "
+            "leave them out with IgnoreNegWeightsInTraining"
+        )
+    return sample
+
+
+def _info(dataset: DataSet, analysis: AnalysisType, seconds: float) -> dict[str, str]:
+    from importlib.metadata import version
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        user = ""
+    info = {
+        "TMVA Release": _TMVA_RELEASE,
+        "ROOT Release": "",
+        "Creator": user,
+        "Date": time.strftime("%a %b %d %H:%M:%S %Y"),
+        "Host": platform.platform(),
+        "Dir": "",
+        "Training events": str(len(dataset.train)),
+        "TrainingTime": f"{seconds:.8e}",
+        "AnalysisType": analysis.value,
+    }
+    for package in ("mvakit", "numpy"):
+        with contextlib.suppress(ModuleNotFoundError):
+            info[f"{package} Release"] = version(package)
+    for index, name in enumerate(dataset.classes):
+        weight = dataset.train.weight[dataset.train.class_index == index]
+        info[f"Training events {name}"] = str(len(weight))
+        info[f"Sum of weights {name}"] = f"{weight.sum():.16e}"
+    return info
+
+
+def positions(expressions: Sequence[str], model: Model) -> list[int]:
+    """Return, for each variable of a model, its place among `expressions`.
+
+    Raises
+    ------
+    DataError
+        If a variable is missing or there are others.
+    """
+    places = []
+    for variable in model.variables:
+        found = next((i for i, text in enumerate(expressions) if text in {variable.expression, variable.label}), None)
+        if found is None:
+            raise DataError(
+                f"{model.title} was trained with the variable {variable.expression!r}; {did_you_mean(variable.expression, expressions, noun='the variables given')}"
+            )
+        places.append(found)
+    return places
