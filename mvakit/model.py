@@ -177,9 +177,11 @@ class Model:
         )
         chain = Chain.read(document.transformations, options.var_transform, document.variables, document.classes)
         state = method.read_state(document.weights, context)
+        extensions = {f"Option {spec.name}" for spec in options.declared() if spec.extension}
+        info = {name: text for name, text in document.info.items() if name not in extensions}
         return cls(
             method, state, document.title, analysis, document.variables, document.spectators, document.targets,
-            document.classes, chain, document.info, tuple(others),
+            document.classes, chain, info, tuple(others),
         )  # fmt: skip
 
 
