@@ -22,11 +22,11 @@ from mvakit.evaluation import (
     roc_curve_of,
     variable_statistics,
 )
-from mvakit.method import AnyMethod
+from mvakit.method import AnyMethod, MethodOptions
 from mvakit.model import Model, book, train
 from mvakit.options import Options, option
 from mvakit.progress import Messenger, progress_bar, show_messages
-from mvakit.resultfile import ResultContents, write_result_file
+from mvakit.resultfile import ResultContents, check_name, write_result_file
 from mvakit.results import TestedModel, dataset_contents, two_classes
 from mvakit.tables import evaluation_table, overtraining_table, ranking_table, statistics_table
 from mvakit.transformations import fit_chain, parse_list
@@ -185,6 +185,7 @@ class Factory:
         self._silence(loader)
         dataset = loader.prepare()
         analysis = self._analysis(dataset)
+        _check_names(title, dataset)
         for chain in parse_list(self.options.transformations, dataset.variables, dataset.classes):
             self.log.detail(f"current transformation string: '{chain}'")
         folder = Path(loader.name) / "weights"
@@ -265,7 +266,8 @@ class Factory:
                     self._messenger(booked).info(ranking_table(ranking.ordered(), ranking.criterion))
 
     def _messenger(self, booked: BookedMethod) -> Messenger:
-        return booked.method.options.messenger(booked.title, silent=self.options.silent, verbose=self._verbose)
+        options: MethodOptions = booked.method.options
+        return options.messenger(booked.title, silent=self.options.silent, verbose=self._verbose)
 
     @property
     def _verbose(self) -> bool:
@@ -454,6 +456,23 @@ class Factory:
 
 
 # ---------------------------------------------------------------------------------------------- helpers
+
+
+def _check_names(title: str, dataset: DataSet) -> None:
+    """Refuse, before any training, names that the result file could not hold."""
+    check_name("title of a method", title)
+    for name in dataset.classes:
+        check_name("class", name)
+    for kind, variables in (
+        ("variable", dataset.variables),
+        ("spectator", dataset.spectators),
+        ("target", dataset.targets),
+    ):
+        for variable in variables:
+            if title in {variable.label, variable.internal}:
+                raise MethodError(
+                    f"the title {title!r} is the name of a {kind}, and both are branches of TestTree; give the method another"
+                )
 
 
 def _help(method: AnyMethod) -> str:

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError
+from mvakit.evaluation import Curve
 from mvakit.options import Options, option
 from mvakit.progress import Messenger, Tick, no_tick
 from mvakit.types import AnalysisType
@@ -256,25 +257,6 @@ class Ranking:
     def ordered(self) -> list[tuple[str, float]]:
         """Return label and value, most important first."""
         return sorted(self.values, key=lambda item: -item[1])
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """A monitoring curve for the result file and the GUI: loss against epoch, boost weight against tree.
-
-    Attributes
-    ----------
-    name, title, x_title, y_title : str
-    x, y : ndarray of float64
-        Of the same length.
-    """
-
-    name: str
-    title: str
-    x_title: str
-    y_title: str
-    x: FloatArray
-    y: FloatArray
 
 
 OptionsT = TypeVar("OptionsT", bound=MethodOptions)

@@ -29,7 +29,6 @@ from __future__ import annotations
 
 from mvakit.resultfile.access import TreeColumns
 from mvakit.resultfile.contents import (
-    CurveLike,
     DatasetContents,
     MethodContents,
     ResultContents,
@@ -42,7 +41,6 @@ from mvakit.resultfile.write import write_result_file
 
 __all__ = [
     "Curve",
-    "CurveLike",
     "DatasetContents",
     "Histogram",
     "Histogram2D",

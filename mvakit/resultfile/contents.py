@@ -4,55 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit.dataset import DataSet, Sample
 from mvakit.errors import ResultFileError
-from mvakit.evaluation.histograms import Histogram1D
+from mvakit.evaluation import Curve, Histogram1D
 from mvakit.resultfile.values import Histogram, Histogram2D, Profile
 from mvakit.types import AnalysisType
 
-__all__ = ["CurveLike", "DatasetContents", "MethodContents", "ResultContents", "TransformedInputs"]
+__all__ = ["DatasetContents", "MethodContents", "ResultContents", "TransformedInputs"]
 
 FloatArray = npt.NDArray[np.float64]
 AnyHistogram = Histogram1D | Histogram | Histogram2D | Profile
-
-
-class CurveLike(Protocol):
-    """A monitoring curve: `mvakit.method.Curve`, or what `ResultDataset.curves` gives."""
-
-    @property
-    def name(self) -> str:
-        """Short name: ``"estimatorHistTrain"``, ``"loss"``."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """Title."""
-        ...
-
-    @property
-    def x_title(self) -> str:
-        """Title of the x axis."""
-        ...
-
-    @property
-    def y_title(self) -> str:
-        """Title of the y axis."""
-        ...
-
-    @property
-    def x(self) -> FloatArray:
-        """Epoch or tree."""
-        ...
-
-    @property
-    def y(self) -> FloatArray:
-        """Value."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +53,7 @@ class MethodContents:
         The folder in which it was trained.
     histograms : sequence of Histogram1D, Histogram, Histogram2D or Profile
         With TMVA's names, ``MVA_BDTG_S``.
-    curves : sequence of CurveLike
+    curves : sequence of Curve
         What the training recorded of itself.
     train_scores, test_scores : ndarray or None
         The responses to the events of the two samples: shape (n_events,), or (n_events, n_outputs) with a column for
@@ -104,7 +69,7 @@ class MethodContents:
     weight_file: str = ""
     training_path: str = ""
     histograms: Sequence[AnyHistogram] = ()
-    curves: Sequence[CurveLike] = ()
+    curves: Sequence[Curve] = ()
     train_scores: FloatArray | None = None
     test_scores: FloatArray | None = None
     columns: Mapping[str, tuple[npt.NDArray[np.generic], npt.NDArray[np.generic]]] = field(default_factory=dict)

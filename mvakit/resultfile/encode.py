@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import ResultFileError
+from mvakit.evaluation import Curve
 from mvakit.evaluation.correlation import correlation_percent
 from mvakit.evaluation.histograms import Histogram1D
 from mvakit.resultfile import layout
-from mvakit.resultfile.contents import AnyHistogram, CurveLike
+from mvakit.resultfile.contents import AnyHistogram
 from mvakit.resultfile.decode import NOT_SET
 from mvakit.resultfile.values import Histogram, Histogram2D, Precision, Profile, Sums
 from mvakit.variables import Variable
@@ -212,12 +213,12 @@ def correlation_histogram(
     )
 
 
-def curve_histogram(curve: CurveLike, name: str) -> Histogram | None:
+def curve_histogram(curve: Curve, name: str) -> Histogram | None:
     """Return a curve as a histogram with one bin for each point, or None if its points are not evenly spaced.
 
     Parameters
     ----------
-    curve : CurveLike
+    curve : Curve
     name : str
         Under which it will be stored; TMVA's own curves by tree have the bin [i, i + 1) for tree i, in any other a
         point is the middle of its bin.

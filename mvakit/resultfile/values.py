@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+
+from mvakit.evaluation import Curve
 
 __all__ = ["Curve", "Histogram", "Histogram2D", "Profile", "Sums"]
 
@@ -170,22 +172,3 @@ class Profile:
         error = np.zeros_like(self.wy)
         np.divide(spread2, effective, out=error, where=effective != 0)
         return np.sqrt(error)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
-    """What a training recorded of itself: loss against epoch, boost weight against tree.
-
-    Attributes
-    ----------
-    name, title, x_title, y_title : str
-    x, y : ndarray of float64
-        Of the same length.
-    """
-
-    name: str
-    title: str
-    x_title: str = ""
-    y_title: str = ""
-    x: FloatArray = field(default_factory=lambda: np.zeros(0))
-    y: FloatArray = field(default_factory=lambda: np.zeros(0))

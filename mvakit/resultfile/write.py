@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import MvakitError, ResultFileError
+from mvakit.evaluation import Curve
 from mvakit.files import written_aside
 from mvakit.resultfile import encode, layout
 from mvakit.resultfile.columns import tree_columns
-from mvakit.resultfile.contents import CurveLike, DatasetContents, MethodContents, ResultContents, TransformedInputs
+from mvakit.resultfile.contents import DatasetContents, MethodContents, ResultContents, TransformedInputs
 from mvakit.resultfile.inputs import InputPlots
 
 __all__ = ["write_result_file"]
@@ -113,7 +114,7 @@ def _write_method(directory: Any, method: MethodContents, part: DatasetContents)
     _write_monitor_ntuple(directory, method)
 
 
-def _write_curve(directory: Any, title: str, curve: CurveLike) -> None:
+def _write_curve(directory: Any, title: str, curve: Curve) -> None:
     """Write a curve as the histogram that TMVA makes of it; one whose points are not evenly spaced as a small tree."""
     name = layout.curve_name(title, curve.name)
     if len(curve.x) == 0:

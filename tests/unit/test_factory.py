@@ -12,7 +12,7 @@ import pytest
 
 from mvakit import DataLoader, Factory, Reader, RReader, Types
 from mvakit.compat.ROOT import TFile
-from mvakit.errors import DataError, MethodError, MvakitError, OptionError, TransformationError
+from mvakit.errors import DataError, MethodError, MvakitError, OptionError, ResultFileError, TransformationError
 from mvakit.evaluation import ClassificationResult
 from mvakit.resultfile import ResultFile
 
@@ -169,6 +169,9 @@ def test_training_anew_replaces_what_was_tested(folder: Path) -> None:
         ),
         (lambda f, d: f.BookMethod(d, "Fisher", "Booked"), MethodError, "is booked already"),
         (lambda f, d: f.BookMethod(d, "Fisher", "a/b"), MethodError, "is part of file names"),
+        (lambda f, d: f.BookMethod(d, "Fisher", "sum"), MethodError, "'sum' is the name of a variable"),
+        (lambda f, d: f.BookMethod(d, "Fisher", "n"), MethodError, "'n' is the name of a spectator"),
+        (lambda f, d: f.BookMethod(d, "Fisher", "a;b"), ResultFileError, "needs a printable name"),
         (lambda f, d: f.BookMethod("dataset", "Fisher", "A"), MethodError, "takes a DataLoader"),
         (lambda f, d: f.TestAllMethods(), MethodError, "'booked' is not trained"),
         (lambda f, d: f.EvaluateAllMethods(), MethodError, "'booked' is not tested"),
