@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -121,10 +120,11 @@ class Factory:
     >>> factory = Factory("TMVAClassification", "TMVA.root", "!V:Silent:AnalysisType=Classification")
     """
 
-    def __init__(self, job: str, *arguments: Any, **keywords: Any) -> None:
-        target, options = _target_and_options(arguments)
+    def __init__(self, job: str, target: Any = None, options: str = "", **keywords: Any) -> None:
+        if isinstance(target, str) and not options and not target.endswith(".root"):
+            target, options = None, target  # TMVA's other form: (job, options)
         self.job = _file_name(job, "job of a Factory")
-        self.target = target
+        self.target = None if target is None or target == "" else Path(getattr(target, "mvakit_path", target))
         self.options = FactoryOptions.parse(options, **keywords)
         if not self.options.silent:
             show_messages(color=self.options.color)
@@ -486,23 +486,3 @@ def _file_name(text: str, what: str) -> str:
     if not name or name in {".", ".."} or any(c in name for c in "/\\:\0") or name != name.strip():
         raise MethodError(f"the {what} is part of file names, so it cannot be {name!r}")
     return name
-
-
-def _target_and_options(arguments: tuple[Any, ...]) -> tuple[Path | None, str]:
-    """Sort TMVA's two forms: ``(target, options)`` and ``(options)``."""
-    if len(arguments) > 2:
-        raise MethodError("a Factory takes a job, a result file and options")
-    target: Path | None = None
-    rest = list(arguments)
-    if rest and (
-        rest[0] is None
-        or hasattr(rest[0], "mvakit_path")
-        or isinstance(rest[0], os.PathLike)
-        or len(rest) == 2
-        or str(rest[0]).endswith(".root")
-    ):
-        first = rest.pop(0)
-        if first is not None and str(first):
-            target = Path(getattr(first, "mvakit_path", first))
-    options = rest[0] if rest else ""
-    return target, options

@@ -198,7 +198,6 @@ def test_what_the_factory_refuses(folder: Path, call: Any, kind: type[MvakitErro
         (("a/b",), MethodError, "is part of file names"),
         (("Job", "TMVA.root", "AnalysisType=Clasification"), OptionError, "did you mean 'Classification'"),
         (("Job", "Silentt"), OptionError, "did you mean 'Silent'"),
-        (("Job", "TMVA.root", "Silent", "more"), MethodError, "a job, a result file and options"),
     ],
 )
 def test_factories_that_cannot_be_made(arguments: tuple[str, ...], kind: type[MvakitError], said: str) -> None:
