@@ -11,11 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import DataError, MethodError, did_you_mean
-from mvakit.formula import Formula
 from mvakit.model import Model, positions
 from mvakit.options import Options, option
 from mvakit.progress import Messenger, show_messages
-from mvakit.reading import evaluate_variables
+from mvakit.reading import Evaluator
 from mvakit.sources import open_tree
 from mvakit.types import AnalysisType
 from mvakit.variables import split_definition
@@ -284,11 +283,8 @@ def responses(
     for model in models:
         extra = model.spectators if model.method.capabilities.spectators else ()
         wanted.update({v.expression: v.label for v in (*model.variables, *extra)})
-    formulae = [Formula(text) for text in wanted]
-    needed = list(dict.fromkeys(name for f in formulae for name in f.required(tree.branches)))
-    for first_entry, columns in tree.chunks(needed):
-        values, _ = evaluate_variables(formulae, list(wanted.values()), columns, first_entry)
-        by_text = dict(zip(wanted, values, strict=True))
+    for chunk in Evaluator(tree, [(label, text) for text, label in wanted.items()]).chunks():
+        by_text = dict(zip(wanted, chunk.values, strict=True))
         answers = []
         for model in models:
             inputs = np.column_stack([by_text[v.expression].astype(np.float32) for v in model.variables])
@@ -298,7 +294,7 @@ def responses(
                 else None
             )
             answers.append(model.predict(inputs, spectators, efficiency))
-        yield first_entry, answers
+        yield int(chunk.entries[0]) if len(chunk.entries) else 0, answers
 
 
 class RReader:

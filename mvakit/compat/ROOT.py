@@ -16,8 +16,7 @@ import numpy as np
 
 from mvakit.compat import tmva as TMVA  # noqa: N812 - ROOT's spelling
 from mvakit.errors import DataError, SourceError, did_you_mean
-from mvakit.formula import Formula
-from mvakit.reading import evaluate_variables
+from mvakit.reading import Evaluator
 from mvakit.sources import Tree, open_tree
 
 __all__ = ["TMVA", "TBranch", "TCut", "TFile", "TString", "TTree"]
@@ -120,12 +119,8 @@ class TTree:
         """Return the number of entries, or of those that pass a selection."""
         if not str(selection).strip():
             return int(self.mvakit_tree.num_entries)
-        formula = Formula(str(selection))
-        passed = 0
-        for first, columns in self.mvakit_tree.chunks(list(formula.required(self.mvakit_tree.branches))):
-            values, _ = evaluate_variables([formula], [str(selection)], columns, first)
-            passed += int(np.count_nonzero(values[0]))
-        return passed
+        chunks = Evaluator(self.mvakit_tree, [("selection", str(selection))]).chunks()
+        return sum(int(np.count_nonzero(chunk.values[0])) for chunk in chunks)
 
     GetEntriesFast = GetEntries
 

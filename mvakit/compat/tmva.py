@@ -7,7 +7,6 @@ from typing import Any, Final
 
 from mvakit.errors import did_you_mean
 
-
 _HOMES: Final = {
     "DataLoader": "mvakit.dataloader",
     "Factory": "mvakit.factory",

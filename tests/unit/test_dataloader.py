@@ -12,7 +12,7 @@ import pytest
 from mvakit import DataLoader, Types
 from mvakit.compat.ROOT import TCut
 from mvakit.dataset import DataSet
-from mvakit.errors import DataError, FormulaError, MvakitError, OptionError, SourceError
+from mvakit.errors import DataError, FormulaError, MvakitError, MvakitWarning, OptionError, SourceError
 
 
 def columns(n: int, shift: float, seed: int) -> dict[str, np.ndarray]:
@@ -300,6 +300,7 @@ ALL_NAN = {**SIGNAL, "x": np.full(100, np.nan, np.float32)}
         (lambda: bad(variable="one := 0*x+1"), DataError, "the variable 'one' (0*x+1) is constant: it is 1"),
         (lambda: bad(signal=NAN), DataError, "the variable 'sum' has nan at entry 7"),
         (lambda: bad(signal=ALL_NAN), DataError, "only values that are no finite numbers"),
+        (lambda: bad(signal={**SIGNAL, "x": np.full(100, 1e300)}), DataError, "only values that are no finite numbers"),
         (lambda: bad(signal="missing.root:TreeS"), SourceError, "missing.root"),
         (lambda: bad(signal={k: v[:0] for k, v in SIGNAL.items()}), MvakitError, "empty"),
     ],
@@ -376,3 +377,32 @@ def test_root_files(toy: Path) -> None:
     data = made.prepare()
     assert data.variables[0].internal == "var1_P_var2"
     assert data.train.spectators["event"].min() >= 10_000_000_000
+
+
+def test_an_array_at_a_fixed_index_is_a_scalar_beside_a_vector() -> None:
+    ak = pytest.importorskip("awkward")
+    made = DataLoader("d")
+    made.AddVariable("pt")
+    made.AddVariable("first := arr[1]")
+    made.AddSignalTree({"pt": ak.Array([[1.0, 2.0], [3.0]]), "arr": np.array([[0.0, 5.0], [0.0, 6.0]])})
+    made.AddBackgroundTree({"pt": np.arange(9.0), "arr": np.arange(18.0).reshape(9, 2)})
+    sample = made._read(made._classes["Signal"], 0).sample
+    assert sample.X.tolist() == [[1, 5], [2, 5], [3, 6]]
+
+
+def test_entries_without_a_value_in_mathematics_are_counted_over_all_chunks(tmp_path: Path) -> None:
+    made = loader()
+    made.AddVariable("l := log(x)")
+    expected = int((SIGNAL["x"] <= 0).sum())
+    with pytest.warns(MvakitWarning, match=rf"'l' \(log\(x\)\) in .*: {expected} entries with") as caught:
+        made._read(made._classes["Signal"], 0)
+    assert len(caught) == 1
+
+
+def test_formulae_without_any_branch_know_the_number_of_entries() -> None:
+    made = DataLoader("d")
+    made.AddVariable("n := Entry$/Entries$")
+    made.AddSignalTree(SIGNAL)
+    made.AddBackgroundTree(BACKGROUND)
+    sample = made._read(made._classes["Signal"], 0).sample
+    assert np.allclose(sample.X[:, 0], np.arange(100) / 100)

@@ -19,7 +19,15 @@ import pytest
 
 from mvakit import registry
 from mvakit.dataset import DataSet, Sample
-from mvakit.errors import DataError, MethodError, MvakitError, MvakitWarning, OptionError, TransformationError, WeightFileError
+from mvakit.errors import (
+    DataError,
+    MethodError,
+    MvakitError,
+    MvakitWarning,
+    OptionError,
+    TransformationError,
+    WeightFileError,
+)
 from mvakit.method import Capabilities, Method
 from mvakit.model import Model, book, positions, train
 from mvakit.types import AnalysisType
@@ -64,12 +72,26 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         archive.writestr("nearest_mean.py", textwrap.dedent(PLUGIN))
         info = "nearest_mean-1.0.dist-info/"
         archive.writestr(info + "METADATA", "Metadata-Version: 2.1\nName: nearest-mean\nVersion: 1.0\n")
-        archive.writestr(info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr(
+            info + "WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
         archive.writestr(info + "entry_points.txt", "[mvakit.methods]\nNearestMean = nearest_mean:NearestMean\n")
         archive.writestr(info + "RECORD", "")
     site = folder / "site"
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--no-compile", "--target", str(site), str(wheel)],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+            "--no-compile",
+            "--target",
+            str(site),
+            str(wheel),
+        ],
         check=True,
     )
     sys.path.insert(0, str(site))
@@ -90,10 +112,20 @@ def dataset(n: int = 200, *, negative: bool = False) -> DataSet:
             weight[:5] *= -1
         return Sample(X, index, weight, spectators={"s": np.arange(2 * n)})
 
-    return DataSet("d", (define("x", "X", "GeV"), define("y2 := y*y")), (define("s"),), (), ("Signal", "Background"), sample(), sample())
+    return DataSet(
+        "d",
+        (define("x", "X", "GeV"), define("y2 := y*y")),
+        (define("s"),),
+        (),
+        ("Signal", "Background"),
+        sample(),
+        sample(),
+    )
 
 
-def test_a_plugin_of_twenty_lines_is_booked_and_trained(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plugin_of_twenty_lines_is_booked_and_trained(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from mvakit import DataLoader, Factory, RReader
 
     assert "NearestMean" in registry.method_names()
@@ -103,7 +135,10 @@ def test_a_plugin_of_twenty_lines_is_booked_and_trained(plugin: Path, tmp_path: 
     loader.AddVariable("x")
     loader.AddVariable("y2 := y*y")
     trees = {
-        name: {"x": data.train.X[data.train.class_index == i, 0], "y": np.abs(data.train.X[data.train.class_index == i, 1])}
+        name: {
+            "x": data.train.X[data.train.class_index == i, 0],
+            "y": np.abs(data.train.X[data.train.class_index == i, 1]),
+        }
         for i, name in enumerate(("Signal", "Background"))
     }
     for name, tree in trees.items():
@@ -125,7 +160,12 @@ def test_training_saving_and_loading_gives_an_equal_model(plugin: Path, tmp_path
     assert np.array_equal(model.predict(data.test.X), again.predict(data.test.X))
     assert again.method.options == model.method.options
     assert again.method.options.modified == model.method.options.modified == {"Power", "VarTransform"}
-    assert (again.title, again.variables, again.spectators, again.classes) == (model.title, model.variables, model.spectators, model.classes)
+    assert (again.title, again.variables, again.spectators, again.classes) == (
+        model.title,
+        model.variables,
+        model.spectators,
+        model.classes,
+    )
     assert again.analysis is AnalysisType.CLASSIFICATION
     assert again.info == model.info
     assert "2 variables: x, y2" in repr(again)
@@ -138,7 +178,15 @@ def test_a_weight_file_records_what_made_it(plugin: Path, tmp_path: Path) -> Non
     model = train(data, "NearestMean", RandomSeed=5)
     again = Model.load(model.save(tmp_path / "m.weights.xml"))
     assert again.method.options.random_seed == 5
-    for name in ("TMVA Release", "mvakit Release", "numpy Release", "Date", "Training events", "TrainingTime", "AnalysisType"):
+    for name in (
+        "TMVA Release",
+        "mvakit Release",
+        "numpy Release",
+        "Date",
+        "Training events",
+        "TrainingTime",
+        "AnalysisType",
+    ):
         assert again.info[name], name
     assert float(again.info["Sum of weights Signal"]) == data.train.weight[data.train.is_signal].sum()
     text = (tmp_path / "m.weights.xml").read_text()
@@ -247,23 +295,33 @@ def test_an_option_of_a_file_that_cannot_be_read_is_an_error(plugin: Path, tmp_p
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/hostname", "a/b", "", "..", "c:d"])
-def test_files_beside_a_weight_file_stay_in_its_folder(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_files_beside_a_weight_file_stay_in_its_folder(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     folder = tmp_path / "weights"
     path = train(dataset(), "NearestMean").save(folder / "m.weights.xml")
     (tmp_path / "secret").write_text("secret")
-    monkeypatch.setattr(registry.method_class("NearestMean"), "read_state", lambda self, weights, context: context.read_beside(name))
+    monkeypatch.setattr(
+        registry.method_class("NearestMean"), "read_state", lambda self, weights, context: context.read_beside(name)
+    )
     with pytest.raises(WeightFileError, match="only a file in the same folder is read"):
         Model.load(path)
 
 
-def test_links_out_of_the_folder_are_not_followed(plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_out_of_the_folder_are_not_followed(
+    plugin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "weights"
     path = train(dataset(), "NearestMean").save(folder / "m.weights.xml")
     (tmp_path / "secret").write_text("secret")
     (folder / "link").symlink_to(tmp_path / "secret")
     (folder / "near").write_bytes(b"near")
     for name, outcome in (("link", "leads out of its folder"), ("none", "cannot be read"), ("near", None)):
-        monkeypatch.setattr(registry.method_class("NearestMean"), "read_state", lambda self, weights, context, n=name: context.read_beside(n))
+        monkeypatch.setattr(
+            registry.method_class("NearestMean"),
+            "read_state",
+            lambda self, weights, context, n=name: context.read_beside(n),
+        )
         if outcome is None:
             assert Model.load(path).state == b"near"
         else:
@@ -278,7 +336,9 @@ def test_the_analysis_type_of_old_files_is_told_from_classes_and_targets(plugin:
     assert Model.load(path).analysis is AnalysisType.CLASSIFICATION
     path.write_text(text.replace("</Classes>", '<Class Name="c" Index="2"/></Classes>'))
     assert Model.load(path).analysis is AnalysisType.MULTICLASS
-    path.write_text(text.replace("<Transformations", '<Targets NTrgt="1"><Target Expression="t"/></Targets><Transformations'))
+    path.write_text(
+        text.replace("<Transformations", '<Targets NTrgt="1"><Target Expression="t"/></Targets><Transformations')
+    )
     assert Model.load(path).analysis is AnalysisType.REGRESSION
 
 
