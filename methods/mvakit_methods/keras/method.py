@@ -1,0 +1,321 @@
+"""The method PyKeras: what is checked at booking, what a training leaves, and how it is written and read."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.dataset import Sample
+from mvakit.errors import MissingPackageError, MvakitError, WeightFileError
+from mvakit.files import written_aside
+from mvakit.method import Capabilities, Curve, DenseNetwork, FitContext, Method, MethodOptions, WeightContext
+from mvakit.types import AnalysisType
+from mvakit.weightfile import attribute, child, int_attribute, numbers, text_numbers
+from mvakit_methods.keras.graph import Graph, export_graph
+from mvakit_methods.keras.network import Forward, read_network, write_network
+from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
+from mvakit_methods.keras.session import first_line, import_keras, need_graph_packages, quiet, seeded, set_threads
+
+__all__ = ["PyKeras", "PyKerasState"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class PyKerasState:
+    """A trained network, independent of Keras.
+
+    Attributes
+    ----------
+    stem : str
+        The name, without suffix, of the files beside the weight file.
+    n_inputs, n_outputs : int
+    network : Forward or Graph
+        What is applied: the layers of a chain of dense layers, the ONNX graph of anything else.
+    graph : Graph or None
+        The ONNX graph, for others' use; None where a chain of dense layers could not be exported.
+    model : bytes or None
+        The ``.keras`` file, for further training; None where it was not found beside the weight file.
+    history : tuple of (str, ndarray)
+        What was recorded, epoch by epoch.
+    """
+
+    stem: str
+    n_inputs: int
+    n_outputs: int
+    network: Forward | Graph
+    graph: Graph | None
+    model: bytes | None
+    history: tuple[tuple[str, FloatArray], ...] = ()
+
+
+class PyKeras(Method[PyKerasOptions, PyKerasState]):
+    """A Keras model of the user's own, trained here and applied without Keras."""
+
+    name: ClassVar[str] = "PyKeras"
+    options_type: ClassVar[type[MethodOptions]] = PyKerasOptions
+    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset({AnalysisType.CLASSIFICATION}))
+
+    # ------------------------------------------------------------------------------------------ training
+
+    def check(self, context: FitContext) -> None:
+        """Refuse a model, or an option, that could not be trained.
+
+        Raises
+        ------
+        OptionError
+            If the validation size or the learning rate schedule is malformed.
+        MissingPackageError
+            If Keras, its backend, or what a network that is not dense needs, is not installed.
+        MethodError
+            If the model is missing, unreadable, not compiled, or does not fit the variables and classes.
+        """
+        parse_validation_size(self.options.validation_size)
+        schedule = parse_schedule(self.options.learning_rate_schedule)
+        trained = self.options.filename_trained_model
+        if trained:
+            self._check_target(Path(trained))
+        from mvakit_methods.keras.layers import dense_network
+
+        import_keras()
+        set_threads(self.options.num_threads, self.refuse)
+        if self.options.tensor_board and importlib.util.find_spec("tensorboard") is None:
+            raise MissingPackageError("the option TensorBoard of PyKeras", "tensorboard", "keras")
+        # Keras draws from Python's generator when it makes layers; the user's own draws stay as they would have been.
+        with seeded(self.options.random_seed):
+            from mvakit_methods.keras.user_model import check_model
+
+            model, name = self._open(context)
+            check_model(model, name, [v.label for v in context.variables], context.classes)
+            if schedule:
+                self._check_schedule(model, name)
+            if dense_network(model, len(context.variables)) is None:
+                need_graph_packages()
+                self._export(model, name)
+
+    def _check_target(self, path: Path) -> None:
+        if path.suffix not in {".keras", ".h5"}:
+            raise self.refuse(f"FilenameTrainedModel ends in .keras or .h5, unlike {str(path)!r}")
+        folder = next(p for p in path.absolute().parents if p.exists())
+        if not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise self.refuse(f"FilenameTrainedModel={str(path)!r} cannot be written into {str(folder)!r}")
+
+    def _check_schedule(self, model: Any, name: str) -> None:
+        try:
+            model.optimizer.learning_rate = model.optimizer.learning_rate
+        except (AttributeError, TypeError):
+            raise self.refuse(
+                f"LearningRateSchedule cannot be set on the model {name!r}, whose optimizer has a schedule of its own"
+            ) from None
+
+    def _open(self, context: FitContext) -> tuple[Any, str]:
+        from mvakit_methods.keras.user_model import open_model
+
+        if not self.options.continue_training:
+            return open_model(self.options.filename_model, "FilenameModel"), self.options.filename_model
+        name = self.options.filename_trained_model
+        if not name:
+            if context.folder is None:
+                raise self.refuse("ContinueTraining needs FilenameTrainedModel, the model to continue with")
+            name = str(context.folder / f"{_stem(context.title)}.keras")
+        return open_model(name, "FilenameTrainedModel"), name
+
+    def _export(self, model: Any, name: str) -> Graph:
+        try:
+            return export_graph(model)
+        except Exception as error:
+            first = first_line(error)
+            raise self.refuse(
+                f"the model {name!r} is not a plain chain of dense layers, so it is applied as an ONNX graph, "
+                f"but cannot be exported as one: {first}"
+            ) from error
+
+    def fit(self, train: Sample, context: FitContext) -> PyKerasState:
+        """Train the model and return what is needed to apply it.
+
+        Raises
+        ------
+        MethodError
+            As `check` does, and if the events cannot train the model.
+        """
+        from mvakit_methods.keras.layers import dense_network
+
+        import_keras()
+        set_threads(self.options.num_threads, self.refuse)
+        with seeded(self.options.random_seed):
+            from mvakit_methods.keras.training import archive, train_model
+            from mvakit_methods.keras.user_model import check_model
+
+            model, name = self._open(context)
+            n_inputs = len(context.variables)
+            check_model(model, name, [v.label for v in context.variables], context.classes)
+            history = train_model(model, self.options, train, context)
+            network = dense_network(model, n_inputs)
+            applied: Forward | Graph
+            graph: Graph | None
+            if network is None:
+                need_graph_packages()
+                applied = graph = self._export(model, name)
+                self._compare(model, graph, train.X[:256])
+            else:
+                applied, graph = Forward(network), self._export_if_possible(model, context)
+            saved = archive(model)
+            trained = self.options.filename_trained_model
+            if trained:
+                with written_aside(trained) as path:
+                    path.write_bytes(archive(model, Path(trained).suffix))
+                context.log.info(f"The trained model is in {trained}")
+        return PyKerasState(
+            _stem(context.title), n_inputs, int(model.outputs[0].shape[1]), applied, graph, saved, history
+        )
+
+    def _export_if_possible(self, model: Any, context: FitContext) -> Graph | None:
+        """Export a dense network, which is applied from the weight file and can do without a graph."""
+        try:
+            return export_graph(model)
+        except Exception as error:  # noqa: BLE001 - exporters raise whatever their layers raise
+            first = first_line(error)
+            context.log.info(f"No ONNX graph is written beside the weight file, which does not need it: {first}")
+            return None
+
+    def _compare(self, model: Any, graph: Graph, X: npt.NDArray[np.float32]) -> None:
+        with quiet():
+            expected = np.asarray(model(X, training=False), dtype=np.float64)
+        if not np.allclose(graph(X), expected, rtol=1e-3, atol=1e-4):
+            raise self.refuse(
+                f"the ONNX graph of the model differs from the model by {np.abs(graph(X) - expected).max():.2g}, so it "
+                "cannot be applied"
+            )
+
+    # ------------------------------------------------------------------------------------------ applying
+
+    def predict(
+        self,
+        state: PyKerasState,
+        X: npt.NDArray[np.float32],
+        spectators: FloatArray | None = None,  # noqa: ARG002
+        efficiency: float | None = None,  # noqa: ARG002
+    ) -> FloatArray:
+        """Return the first output, the probability of signal: shape (n,)."""
+        return state.network(X)[:, 0]
+
+    def structure(self, state: PyKerasState) -> DenseNetwork | None:
+        """Return the layers of a dense network, None for any other."""
+        return state.network.network if isinstance(state.network, Forward) else None
+
+    def monitoring(self, state: PyKerasState) -> tuple[Curve, ...]:
+        """Return the loss, the validation loss and the metrics against the epoch."""
+        return tuple(
+            Curve(name, name, "epoch", name, np.arange(1, len(values) + 1, dtype=np.float64), values)
+            for name, values in state.history
+        )
+
+    # --------------------------------------------------------------------------------------- weight file
+
+    def write_state(self, state: PyKerasState, weights: ET.Element) -> Mapping[str, bytes]:
+        """Write the layers and the history; return the ``.keras`` file and the ONNX graph to lie beside the weight file."""
+        weights.set("NInputs", str(state.n_inputs))
+        weights.set("NOutputs", str(state.n_outputs))
+        files: dict[str, bytes] = {}
+        for kind, suffix, data in (
+            ("Model", ".keras", state.model),
+            ("Graph", ".onnx", state.graph.data if state.graph is not None else None),
+        ):
+            if data is not None:
+                files[state.stem + suffix] = data
+                weights.set(kind, state.stem + suffix)
+                weights.set(f"{kind}SHA256", hashlib.sha256(data).hexdigest())
+        if isinstance(state.network, Forward):
+            write_network(state.network.network, weights)
+        history = ET.SubElement(weights, "History")
+        for name, values in state.history:
+            ET.SubElement(history, "Curve", Name=name, NEpochs=str(len(values))).text = numbers(values)
+        return files
+
+    def read_state(self, weights: ET.Element, context: WeightContext) -> PyKerasState:
+        """Read what `write_state` wrote; a ``.keras`` file is carried along but never opened.
+
+        Raises
+        ------
+        WeightFileError
+            If the network is damaged, does not fit the variables, or is not the one that was written with the file; or if
+            the file is TMVA's own, whose network lies in a Keras file.
+        """
+        if "NInputs" not in weights.attrib:
+            trained = context.options.get("FilenameTrainedModel", "a Keras file")
+            raise WeightFileError(
+                f"the network of {context.title} is not in this weight file of TMVA's but in {trained!r}; train it on "
+                "here with FilenameModel or ContinueTraining, or open it with Keras if you trust it"
+            )
+        n_inputs = int_attribute(weights, "NInputs", 1)
+        n_outputs = int_attribute(weights, "NOutputs", 1)
+        if n_inputs != len(context.variables):
+            raise WeightFileError(
+                f"the network of {context.title} has {n_inputs} inputs for {len(context.variables)} variables"
+            )
+        dense = weights.find("Dense")
+        applied: Forward | Graph
+        graph: Graph | None
+        if dense is None:
+            applied = graph = Graph(_read_beside(weights, "Graph", context))
+        else:
+            applied = Forward(read_network(dense, n_inputs))
+            if applied.n_outputs != n_outputs:
+                raise WeightFileError(
+                    f"the network of {context.title} has {applied.n_outputs} outputs, not {n_outputs} as it says"
+                )
+            data = _carried(weights, "Graph", context)
+            graph = Graph(data) if data is not None else None
+        model = _carried(weights, "Model", context)
+        return PyKerasState(_stem(context.title), n_inputs, n_outputs, applied, graph, model, _read_history(weights))
+
+
+def _stem(title: str) -> str:
+    return f"TrainedModel_{title}"
+
+
+def _read_beside(weights: ET.Element, kind: str, context: WeightContext) -> bytes:
+    """Read a file beside the weight file and make sure that it is the one that was written with it."""
+    name, expected = attribute(weights, kind), attribute(weights, f"{kind}SHA256")
+    data = context.read_beside(name)
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise WeightFileError(
+            f"{name!r} beside the weight file of {context.title} is not the one that was written with it; "
+            "another training may have taken its name"
+        )
+    return data
+
+
+def _carried(weights: ET.Element, kind: str, context: WeightContext) -> bytes | None:
+    """Read a file that applying does not need, or return None where it is not there or another's.
+
+    Raises
+    ------
+    WeightFileError
+        If its name is no bare file name.
+    """
+    name = weights.get(kind)
+    if name is None:
+        return None
+    if "/" in name or "\\" in name:
+        raise WeightFileError(f"{context.title} names {name!r} beside its weight file, which is no bare file name")
+    try:
+        return _read_beside(weights, kind, context)
+    except (MvakitError, OSError):
+        return None
+
+
+def _read_history(weights: ET.Element) -> tuple[tuple[str, FloatArray], ...]:
+    return tuple(
+        (attribute(item, "Name"), text_numbers(item, int_attribute(item, "NEpochs", 0)))
+        for item in child(weights, "History").findall("Curve")
+    )

@@ -1,0 +1,203 @@
+"""Training a Keras model on a sample: split, epochs, the best of them, and what is kept of the model.
+
+Imported only when something trains, so that Keras may be imported at the top.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.dataset import Sample
+from mvakit.errors import MethodError, MvakitWarning
+from mvakit.method import FitContext
+from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
+from mvakit_methods.keras.session import first_line, quiet
+from mvakit_methods.keras.user_model import encode_classes, is_sparse
+
+__all__ = ["archive", "split_validation", "train_model"]
+
+FloatArray = npt.NDArray[np.float64]
+History = tuple[tuple[str, FloatArray], ...]
+
+
+def split_validation(
+    class_index: npt.NDArray[np.integer], size: int, seed: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Split the events of a sample into those to train on and those to validate with.
+
+    TMVA takes the last events of the sample, which are of one class where the sample is in blocks. Here each class gives
+    its share, drawn at random; the shares differ from exact ones by less than one event.
+
+    Parameters
+    ----------
+    class_index : ndarray of int
+    size : int
+        The number of validation events.
+    seed : int
+
+    Returns
+    -------
+    train, validation : ndarray of int
+        Positions in the sample, in its order.
+    """
+    order = np.random.default_rng(seed).permutation(len(class_index))
+    # An event's rank within its class, as a fraction, sorts all classes into one list that is even in each of its parts.
+    rank = np.empty(len(order))
+    for index in np.unique(class_index):
+        mine = order[class_index[order] == index]
+        rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
+    by_rank = order[np.argsort(rank[order], kind="stable")]
+    return np.sort(by_rank[size:]), np.sort(by_rank[:size])
+
+
+@dataclass
+class _Snapshot:
+    """The weights of an epoch, with the optimizer's own numbers so that a training can be continued from it."""
+
+    weights: list[npt.NDArray[np.generic]]
+    optimizer: list[npt.NDArray[np.generic]]
+
+    @classmethod
+    def take(cls, model: Any) -> _Snapshot:
+        return cls(model.get_weights(), [np.array(keras.ops.convert_to_numpy(v)) for v in model.optimizer.variables])
+
+    def put_back(self, model: Any) -> None:
+        model.set_weights(self.weights)
+        for variable, value in zip(model.optimizer.variables, self.optimizer, strict=True):
+            variable.assign(value)
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unused-ignore]
+    """Follows a training: learning rates, the best epoch, early stopping, the record, the progress bar."""
+
+    def __init__(self, options: PyKerasOptions, context: FitContext) -> None:
+        super().__init__()
+        self.options = options
+        self.context = context
+        self.schedule = parse_schedule(options.learning_rate_schedule)
+        self.record: dict[str, list[float]] = {}
+        self.best: _Snapshot | None = None
+        self.best_loss = np.inf
+        self.best_epoch = 0
+        self.epochs = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:  # noqa: ARG002
+        """Set the learning rate that the schedule has for this epoch."""
+        if epoch in self.schedule:
+            self.model.optimizer.learning_rate = self.schedule[epoch]
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        """Record an epoch, keep it if it is the best, and stop if there is no hope of a better one."""
+        values = {name: float(value) for name, value in (logs or {}).items()}
+        if not np.isfinite(values["loss"]):
+            raise MethodError(
+                f"PyKeras: the loss is {values['loss']} in epoch {epoch + 1}; a smaller learning rate or normalised "
+                "inputs (VarTransform=N) may help"
+            )
+        self.epochs = epoch + 1
+        if self.schedule:
+            values["learning_rate"] = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        for name, value in values.items():
+            self.record.setdefault(name, []).append(value)
+        if values["val_loss"] < self.best_loss:
+            self.best_loss, self.best_epoch = values["val_loss"], self.epochs
+            if self.options.save_best_only:
+                self.best = _Snapshot.take(self.model)
+        tries = self.options.tries_early_stopping
+        if tries >= 0 and self.epochs - self.best_epoch >= max(tries, 1):
+            self.model.stop_training = True
+        said = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+        if self.options.keras_verbose > 0:
+            self.context.tick(
+                self.epochs, self.options.num_epochs, f"loss {values['loss']:.4g}, val_loss {values['val_loss']:.4g}"
+            )
+        if self.options.keras_verbose > 1:
+            self.context.log.info(f"Epoch {self.epochs}/{self.options.num_epochs}: {said}")
+
+
+def train_model(model: Any, options: PyKerasOptions, train: Sample, context: FitContext) -> History:
+    """Train a compiled model in place and return its history, one array for each quantity.
+
+    An interrupt (Ctrl-C) ends the training; the model is then what it would have been had this epoch been the last.
+
+    Raises
+    ------
+    MethodError
+        If a class has no events to train on, the loss stops being a number, or Keras fails.
+    OptionError
+        If the validation size does not fit the sample.
+    """
+    learn, check = split_validation(
+        train.class_index, parse_validation_size(options.validation_size, len(train)), options.random_seed
+    )
+    for index, name in enumerate(context.classes):
+        total = float(train.weight[learn][train.class_index[learn] == index].sum())
+        if not total > 0:
+            raise MethodError(
+                f"PyKeras: the training events of class {name!r} have a sum of weights of {total:g}; it has to be positive"
+            )
+    context.log.info(f"{len(learn)} events to train on and {len(check)} to validate with")
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, line_break=True: lines.append(line))  # noqa: ARG005 - Keras passes it
+    context.log.detail("\n".join(lines))
+    outputs, sparse = int(model.outputs[0].shape[1]), is_sparse(model)
+
+    def columns(events: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], ...]:
+        y = encode_classes(train.class_index[events], outputs, sparse=sparse)
+        return train.X[events], y, train.weight[events].astype(np.float32)
+
+    watch = _Watch(options, context)
+    callbacks: list[Any] = [watch]
+    if options.tensor_board:
+        callbacks.append(keras.callbacks.TensorBoard(log_dir=options.tensor_board))
+    x, y, weight = columns(learn)
+    try:
+        with quiet():
+            model.fit(
+                x,
+                y,
+                sample_weight=weight,
+                batch_size=options.batch_size,
+                epochs=options.num_epochs,
+                verbose=0,
+                validation_data=columns(check),
+                # How validation events are batched changes nothing but the time it takes.
+                validation_batch_size=max(options.batch_size, 4096),
+                callbacks=callbacks,
+            )
+    except KeyboardInterrupt:
+        kept = f"epoch {watch.best_epoch} is" if watch.best is not None else "the weights of this moment are"
+        warnings.warn(
+            f"the training of {context.title} was interrupted in epoch {watch.epochs + 1} of {options.num_epochs}; {kept} kept",
+            MvakitWarning,
+            stacklevel=2,
+        )
+    except MethodError:
+        raise
+    except Exception as error:
+        first = first_line(error)
+        raise MethodError(f"PyKeras: Keras could not train {context.title}: {first}") from error
+    if watch.best is not None:
+        watch.best.put_back(model)
+    if watch.epochs:
+        epoch = watch.best_epoch if watch.best is not None else watch.epochs
+        loss = watch.record["val_loss"][epoch - 1]
+        context.log.info(f"{watch.epochs} epochs; kept is epoch {epoch}, with a validation loss of {loss:.5g}")
+    return tuple((name, np.array(values)) for name, values in watch.record.items())
+
+
+def archive(model: Any, suffix: str = ".keras") -> bytes:
+    """Return a model as the bytes of a ``.keras`` (or ``.h5``) file."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{suffix}"
+        with quiet():
+            model.save(path)
+        return path.read_bytes()
