@@ -19,7 +19,8 @@ from mvakit.reader import Reader, RReader
 __all__ = ["run_demo", "write_toy"]
 
 _VARIABLES: Final = ("var1", "var2", "var3", "var4")
-_SHIFT: Final = 0.3
+_SHIFT: Final = 0.2
+_BEND: Final = 0.6
 _BOOKINGS: Final = (
     ("Fisher", "Fisher", "H:!V:Fisher:VarTransform=None"),
     ("BDT", "BDT", "!H:!V:NTrees=200:MinNodeSize=2.5%:MaxDepth=3:BoostType=AdaBoost:AdaBoostBeta=0.5:UseBaggedBoost:BaggedSampleFraction=0.5:SeparationType=GiniIndex:nCuts=20"),
@@ -28,7 +29,7 @@ _BOOKINGS: Final = (
 
 
 def write_toy(path: Path, n_events: int, seed: int = 1) -> None:
-    """Write a ROOT file with the trees TreeS and TreeB: four correlated Gaussian variables, shifted for signal.
+    """Write a ROOT file with the trees TreeS and TreeB: four correlated variables, shifted for signal, bent for background.
 
     Parameters
     ----------
@@ -43,7 +44,9 @@ def write_toy(path: Path, n_events: int, seed: int = 1) -> None:
     mixing = np.array([[1.0, 0.0, 0.0, 0.0], [0.6, 0.8, 0.0, 0.0], [0.5, 0.4, 0.7, 0.0], [0.7, 0.5, 0.4, 0.6]])
     with uproot.recreate(path) as file:
         for name, sign in (("TreeS", 1.0), ("TreeB", -1.0)):
-            x = random.normal(size=(n_events, 4)) @ mixing.T + sign * _SHIFT * np.arange(1, 5) / 2
+            x = random.normal(size=(n_events, 4)) @ mixing.T + sign * _SHIFT * np.arange(1, 5)
+            if sign < 0:  # something that no linear method sees
+                x[:, 1] += _BEND * (x[:, 0] ** 2 - 1)
             columns = {label: x[:, i].astype(np.float32) for i, label in enumerate(_VARIABLES)}
             columns["weight"] = random.gamma(20.0, 0.05, n_events).astype(np.float32)
             columns["eventNumber"] = np.arange(n_events, dtype=np.int64)
