@@ -1,0 +1,79 @@
+"""Pure statistics: arrays and weights in, typed results with uncertainties out.
+
+Nothing here reads a file, draws, or knows a method. The exact, weighted figures of merit (ROC curve and integral,
+signal efficiencies, Kolmogorov-Smirnov tests) stand beside TMVA's estimates of them from histograms, which reproduce
+the numbers in its tables and result files.
+"""
+
+from __future__ import annotations
+
+from mvakit.evaluation.classification import evaluate_classification
+from mvakit.evaluation.correlation import (
+    VariableStatistics,
+    correlation_matrix,
+    correlation_percent,
+    covariance_matrix,
+    variable_statistics,
+)
+from mvakit.evaluation.curve import Curve
+from mvakit.evaluation.histograms import Histogram1D, fill, normalised
+from mvakit.evaluation.inputs import VariableRank, rank_by_separation, variable_histograms, variable_range
+from mvakit.evaluation.ks import kolmogorov_probability, ks_binned, ks_unbinned
+from mvakit.evaluation.responses import (
+    BACKGROUND_EFFICIENCIES,
+    ResponseHistograms,
+    TrainingHistograms,
+    distribution_pair,
+    response_histograms,
+    response_range,
+    tmva_estimates,
+)
+from mvakit.evaluation.results import (
+    ClassificationResult,
+    EfficiencyAtBackground,
+    KolmogorovSmirnov,
+    RocCurve,
+    TmvaEstimates,
+)
+from mvakit.evaluation.roc import roc_curve, roc_curve_of
+from mvakit.evaluation.samples import ClassSample, TwoClassSample
+from mvakit.evaluation.separation import response_separation, separation, significance
+
+__all__ = [
+    "BACKGROUND_EFFICIENCIES",
+    "ClassSample",
+    "ClassificationResult",
+    "Curve",
+    "EfficiencyAtBackground",
+    "Histogram1D",
+    "KolmogorovSmirnov",
+    "ResponseHistograms",
+    "RocCurve",
+    "TmvaEstimates",
+    "TrainingHistograms",
+    "TwoClassSample",
+    "VariableRank",
+    "VariableStatistics",
+    "correlation_matrix",
+    "correlation_percent",
+    "covariance_matrix",
+    "distribution_pair",
+    "evaluate_classification",
+    "fill",
+    "kolmogorov_probability",
+    "ks_binned",
+    "ks_unbinned",
+    "normalised",
+    "rank_by_separation",
+    "response_histograms",
+    "response_range",
+    "response_separation",
+    "roc_curve",
+    "roc_curve_of",
+    "separation",
+    "significance",
+    "tmva_estimates",
+    "variable_histograms",
+    "variable_range",
+    "variable_statistics",
+]
