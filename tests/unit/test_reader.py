@@ -161,7 +161,7 @@ def test_rreader_on_trees(weights: Path, model: Model, tmp_path: Path) -> None:
     reader = RReader(weights)
     assert np.array_equal(reader.Compute(tree), expected)
     with uproot.recreate(tmp_path / "t.root") as file:
-        file.mktree("T", {name: "f4" for name in "abc"}).extend(tree)
+        file.mktree("T", dict.fromkeys("abc", "f4")).extend(tree)
     assert np.array_equal(reader.Compute(f"{tmp_path}/t.root:T"), expected)
     with uproot.open(tmp_path / "t.root") as file:
         assert np.array_equal(reader.Compute(file["T"]), expected)
