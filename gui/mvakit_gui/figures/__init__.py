@@ -1,0 +1,53 @@
+"""Publication figures: typed results in, matplotlib artists out. Nothing here reads a file or touches pyplot.
+
+Every function returns a named tuple with the figure, its axes and the artists that carry the numbers, so that a user can
+go on from there, and a test can ask what was drawn. matplotlib and mplhep are imported when something is drawn.
+"""
+
+from __future__ import annotations
+
+from mvakit_gui.figures.correlations import CorrelationFigure, correlation_figure
+from mvakit_gui.figures.deviations import DeviationFigure, deviation_figure
+from mvakit_gui.figures.distributions import (
+    OvertrainingFigure,
+    ResponseFigure,
+    VariablePanel,
+    VariablesFigure,
+    overtraining_figure,
+    response_figure,
+    variables_figure,
+)
+from mvakit_gui.figures.efficiencies import CutEfficiencyFigure, cut_efficiency_figure
+from mvakit_gui.figures.history import HistoryFigure, MonitoringCurve, history_figure
+from mvakit_gui.figures.roc import RocFigure, RocForm, RocLine, roc_figure
+from mvakit_gui.figures.saving import FORMATS, checked_formats, figure_bytes, save_figure
+from mvakit_gui.figures.style import Style, drawing
+
+__all__ = [
+    "FORMATS",
+    "CorrelationFigure",
+    "CutEfficiencyFigure",
+    "DeviationFigure",
+    "HistoryFigure",
+    "MonitoringCurve",
+    "OvertrainingFigure",
+    "ResponseFigure",
+    "RocFigure",
+    "RocForm",
+    "RocLine",
+    "Style",
+    "VariablePanel",
+    "VariablesFigure",
+    "checked_formats",
+    "correlation_figure",
+    "cut_efficiency_figure",
+    "deviation_figure",
+    "drawing",
+    "figure_bytes",
+    "history_figure",
+    "overtraining_figure",
+    "response_figure",
+    "roc_figure",
+    "save_figure",
+    "variables_figure",
+]

@@ -1,0 +1,87 @@
+"""How far a regression is off, as a function of a variable or of the target itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from mvakit.errors import DataError
+from mvakit.resultfile import Histogram2D
+from mvakit_gui.figures.saving import figure_bytes
+from mvakit_gui.figures.style import Style, drawing, headroom, new_figure
+from mvakit_gui.figures.text import shown
+from mvakit_gui.figures.titles import axis_text, own_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+__all__ = ["DeviationFigure", "deviation_figure"]
+
+
+class DeviationFigure(NamedTuple):
+    """What `deviation_figure` drew: the bins, and the mean deviation in each bin of the horizontal axis."""
+
+    figure: Figure
+    axes: Axes
+    mesh: QuadMesh
+    mean: Line2D
+
+    def _repr_png_(self) -> bytes:
+        return figure_bytes(self.figure)
+
+
+def deviation_figure(
+    title: str, histogram: Histogram2D, *, label: str | None = None, style: Style = None
+) -> DeviationFigure:
+    """Draw the distribution of regression minus true target against a variable or the target.
+
+    Parameters
+    ----------
+    title : str
+        Of the method.
+    histogram : Histogram2D
+        As ``MVA_<title>test_reg_tgt0_rtgt0``: the deviation is on the vertical axis.
+    label : str, optional
+        A line of one's own above the frame; may contain mathtext.
+    style : str or mapping, optional
+        See `drawing`.
+
+    Raises
+    ------
+    DataError
+        If the histogram is empty.
+    """
+    from mvakit_gui.figures.ticks import format_ticks
+
+    values = histogram.values.T
+    if not np.any(values > 0.0):
+        raise DataError(f"histogram {histogram.name!r} is empty")
+    centers = 0.5 * (histogram.y_edges[1:] + histogram.y_edges[:-1])
+    columns = values.sum(axis=0)
+    filled = columns > 0.0
+    mean = (centers[:, None] * values).sum(axis=0)[filled] / columns[filled]
+    middles = 0.5 * (histogram.x_edges[1:] + histogram.x_edges[:-1])
+    with drawing(style):
+        figure = new_figure(8.8, 6.6)
+        axes = figure.add_subplot()
+        shade = np.ma.masked_less_equal(values, 0.0)
+        mesh = axes.pcolormesh(histogram.x_edges, histogram.y_edges, shade, cmap="Blues", vmin=0.0)
+        axes.axhline(0.0, color="0.4", linewidth=1.0, linestyle=":")
+        (line,) = axes.plot(
+            middles[filled], mean, color="#d1440c", marker="o", markersize=4.0, linewidth=1.2, label="Mean"
+        )
+        bar = figure.colorbar(mesh, cax=axes.inset_axes((1.025, 0.0, 0.035, 1.0)))
+        bar.set_label("Sum of weights per bin")
+        headroom(axes, float(histogram.y_edges[-1]), 1, 6.6, bottom=float(histogram.y_edges[0]))
+        axes.set_xlabel(axis_text(histogram.x_title))
+        axes.set_ylabel(axis_text(histogram.y_title))
+        axes.legend(loc="upper right")
+        axes.set_title(shown(title), loc="right")
+        if label:
+            axes.set_title(own_text(label), loc="left")
+        format_ticks(axes)
+    return DeviationFigure(figure, axes, mesh, line)
