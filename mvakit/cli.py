@@ -83,14 +83,18 @@ def _plain(text: str) -> Any:
 )
 @click.option("--format", "formats", default="pdf,png", show_default=True, help="File formats, separated by commas.")
 @click.option("--dataset", default=None, help="The dataset, where the file holds several.")
-@click.option("--style", default=None, help="A matplotlib or mplhep style, such as CMS.")
+@click.option("--style", default=None, help="A style of mplhep, such as CMS: its fonts and ticks, never its label.")
 @click.option("--label", default=None, help="A text above the axes; none unless given.")
 def plots(file: Path, output: Path, formats: str, dataset: str | None, style: str | None, label: str | None) -> None:
     """Draw the figures of a result FILE, TMVA's own or mvakit's."""
     from mvakit.display import display
+    from mvakit.progress import progress_bar, show_messages
 
+    show_messages()
     wanted = tuple(f.strip().lower() for f in formats.split(",") if f.strip())
-    for path in display().save_plots(file, output, formats=wanted, dataset=dataset, style=style, label=label):
+    with progress_bar("Plots") as tick:
+        paths = display().save_plots(file, output, formats=wanted, dataset=dataset, style=style, label=label, tick=tick)
+    for path in paths:
         click.echo(str(path))
 
 

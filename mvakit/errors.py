@@ -84,6 +84,6 @@ def did_you_mean(name: str, candidates: Iterable[str], *, noun: str = "known nam
     if close:
         return "did you mean " + " or ".join(repr(c) for c in close) + "?"
     if not known:
-        return f"there are no {noun}."
+        return f"there are no {noun.removeprefix('its ').removeprefix('the ')}."
     listed = ", ".join(sorted(known)[:20]) + (", ..." if len(known) > 20 else "")
     return f"{noun}: {listed}."

@@ -12,11 +12,10 @@ from html import escape
 import numpy.typing as npt
 
 from mvakit.errors import DataError
-from mvakit.evaluation import ClassificationResult, ResponseHistograms
+from mvakit.evaluation import ClassificationResult, Curve, ResponseHistograms
 from mvakit_gui.figures import (
     CorrelationFigure,
     HistoryFigure,
-    MonitoringCurve,
     OvertrainingFigure,
     RocFigure,
     RocForm,
@@ -114,7 +113,7 @@ def draw_correlations(
 
 
 def draw_history(
-    title: str, curves: Sequence[MonitoringCurve], *, label: str | None = None, style: Style = None
+    title: str, curves: Sequence[Curve], *, label: str | None = None, style: Style = None
 ) -> HistoryFigure:
     """Draw what a training recorded of itself; see `mvakit_gui.figures.history_figure`."""
     return history_figure(title, curves, label=label, style=style)

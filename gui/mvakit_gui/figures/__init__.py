@@ -18,7 +18,7 @@ from mvakit_gui.figures.distributions import (
     variables_figure,
 )
 from mvakit_gui.figures.efficiencies import CutEfficiencyFigure, cut_efficiency_figure
-from mvakit_gui.figures.history import HistoryFigure, MonitoringCurve, history_figure
+from mvakit_gui.figures.history import HistoryFigure, history_figure
 from mvakit_gui.figures.roc import RocFigure, RocForm, RocLine, roc_figure
 from mvakit_gui.figures.saving import FORMATS, checked_formats, figure_bytes, save_figure
 from mvakit_gui.figures.style import Style, drawing
@@ -29,7 +29,6 @@ __all__ = [
     "CutEfficiencyFigure",
     "DeviationFigure",
     "HistoryFigure",
-    "MonitoringCurve",
     "OvertrainingFigure",
     "ResponseFigure",
     "RocFigure",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mvakit.errors import DataError
+from mvakit.evaluation import Curve
 from mvakit_gui.figures.saving import figure_bytes
 from mvakit_gui.figures.style import Style, drawing, headroom, line_looks, new_figure
 from mvakit_gui.figures.text import shown
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["HistoryFigure", "MonitoringCurve", "history_figure"]
+__all__ = ["HistoryFigure", "history_figure"]
 
-FloatArray = npt.NDArray[np.float64]
 # Titles in TMVA's files that say little, or nothing at all.
 _CLEARER: Final = {
     "#tree": "Tree",
@@ -30,34 +29,6 @@ _CLEARER: Final = {
     "error fraction": "Error fraction",
 }
 _MAX_PANELS: Final = 6
-
-
-class MonitoringCurve(Protocol):
-    """What `mvakit.method.Curve` and `mvakit.resultfile.Curve` have in common."""
-
-    @property
-    def name(self) -> str:
-        """Short and unique among the curves of a training."""
-
-    @property
-    def title(self) -> str:
-        """For the legend."""
-
-    @property
-    def x_title(self) -> str:
-        """Of the horizontal axis."""
-
-    @property
-    def y_title(self) -> str:
-        """Of the vertical axis."""
-
-    @property
-    def x(self) -> FloatArray:
-        """Epochs or trees."""
-
-    @property
-    def y(self) -> FloatArray:
-        """What was recorded."""
 
 
 class HistoryFigure(NamedTuple):
@@ -72,7 +43,7 @@ class HistoryFigure(NamedTuple):
 
 
 def history_figure(
-    title: str, curves: Sequence[MonitoringCurve], *, label: str | None = None, style: Style = None
+    title: str, curves: Sequence[Curve], *, label: str | None = None, style: Style = None
 ) -> HistoryFigure:
     """Draw the monitoring curves of one training; those with the same axis titles share a panel.
 
@@ -80,7 +51,7 @@ def history_figure(
     ----------
     title : str
         Of the method.
-    curves : sequence of MonitoringCurve
+    curves : sequence of Curve
     label : str, optional
         A line of one's own above the first panel; may contain mathtext.
     style : str or mapping, optional
@@ -134,14 +105,14 @@ def history_figure(
     return HistoryFigure(figure, tuple(axes), tuple(lines[i] for i in range(len(curves))))
 
 
-def _axis_titles(curve: MonitoringCurve) -> tuple[str, str]:
+def _axis_titles(curve: Curve) -> tuple[str, str]:
     estimator = curve.name.startswith("estimatorHist")
     x = curve.x_title or ("Epoch" if estimator else "Step")
     y = curve.y_title or ("Estimator" if estimator else curve.title or curve.name)
     return _CLEARER.get(x, x), _CLEARER.get(y, y)
 
 
-def _drawn(curve: MonitoringCurve, look: dict[str, Any], place: int) -> dict[str, Any]:
+def _drawn(curve: Curve, look: dict[str, Any], place: int) -> dict[str, Any]:
     """Return the look of a curve: points for what jumps from tree to tree, a line for what develops."""
     if "tree" in curve.x_title.lower():
         # The first one hollow and larger, so that equal points of a second one show inside.
