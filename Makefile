@@ -1,6 +1,7 @@
 # Everything sets itself up: a virtual environment in .venv with what the target needs. Override PYTHON for another interpreter.
 PYTHON ?= python3
 VENV   ?= .venv
+PYTEST_ARGS ?= --numprocesses=auto --dist=loadfile
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 
@@ -13,6 +14,7 @@ help:
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make bench   the benchmarks, as ratios to peers"
 	@echo "make docs    the documentation site"
+	@echo "make fuzz    the property tests, with thousands of random examples each"
 
 $(STAMPS)/venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mvakit needs Python 3.11 or newer, this is %d.%d" % sys.version_info[:2])'
@@ -59,6 +61,9 @@ format: $(STAMPS)/lint
 
 bench: $(STAMPS)/bench
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+fuzz: $(STAMPS)/test
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest tests/property $(PYTEST_ARGS)
 
 docs: $(STAMPS)/docs
 	$(BIN)/mkdocs build --strict

@@ -82,10 +82,12 @@ def symmetric_eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     H. Bowdler, R. S. Martin, C. Reinsch, J. H. Wilkinson, *The QR and QL Algorithms for Symmetric Matrices*,
     Numerische Mathematik 11 (1968) 293.
     """
-    vectors, diagonal, off = _tridiagonal(np.array(matrix, dtype=np.float64))
+    # A power of two changes no digit, and brings what is near the smallest of numbers into their midst.
+    _, exponent = np.frexp(np.abs(matrix).max(initial=0.0))
+    vectors, diagonal, off = _tridiagonal(np.ldexp(np.array(matrix, dtype=np.float64), -exponent))
     _ql(vectors, diagonal, off)
     order = np.argsort(-diagonal, kind="stable")
-    return diagonal[order], np.ascontiguousarray(vectors[:, order])
+    return np.ldexp(diagonal[order], exponent), np.ascontiguousarray(vectors[:, order])
 
 
 def _tridiagonal(v: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
@@ -140,7 +142,7 @@ def _ql(v: FloatArray, d: FloatArray, e: FloatArray) -> None:
     shift = largest = 0.0
     for low in range(n):
         largest = max(largest, abs(d[low]) + abs(e[low]))
-        small = np.finfo(np.float64).eps * largest
+        small = max(np.finfo(np.float64).eps * largest, np.finfo(np.float64).tiny)
         high = low
         while abs(e[high]) > small:  # the last one is zero
             high += 1
