@@ -17,7 +17,7 @@ from mvakit.preparation import PURPOSE, ClassEvents, Preparation, concatenate
 from mvakit.progress import Messenger, show_messages
 from mvakit.reading import TreeReading, read_events
 from mvakit.types import TreeType
-from mvakit.variables import Variable, define
+from mvakit.variables import Variable, define, expand
 
 __all__ = ["DataLoader"]
 
@@ -92,16 +92,42 @@ class DataLoader:
         ----------
         expression : str
             A formula, or ``label := formula``.
+            A vector of fixed length, ``jet_pt[:4]``, becomes one variable for each element.
         *arguments
             ``(type='F', min=0, max=0)`` or ``(title, unit, type='F', min=0, max=0)``, as in TMVA; all of them may be
             named.
+        **named
+            The same by name; and for a vector of fixed length `fill`, the value of elements that an entry lacks (0),
+            and `mask`, whether variables that tell which elements are there are added as well.
 
         Raises
         ------
         DataError
             If the definition is malformed or the label is taken.
         """
-        self._add(self._variables, "variable", _define(expression, arguments, named))
+        fill, mask = named.pop("fill", 0.0), named.pop("mask", False)
+        definitions = expand(str(expression), fill, mask=mask)
+        for position, definition in enumerate(definitions):
+            variable = _define(definition, arguments, named)
+            if len(definitions) > 1 and variable.title != variable.label:
+                variable = dataclasses.replace(variable, title=f"{variable.title} {position}")
+            self._add(self._variables, "variable", variable)
+
+    def AddVariablesArray(
+        self, expression: str, size: int, type: str = "F", min: float = 0.0, max: float = 0.0
+    ) -> None:
+        """Add one variable for each of the first `size` elements of an array: ``expression[i]``.
+
+        Raises
+        ------
+        DataError
+            If the size is not positive. An entry with fewer elements has no such variable; ``AddVariable("x[:4]")``
+            fills what is missing.
+        """
+        if size < 1:
+            raise DataError(f"the array {expression!r} needs at least one element, not {size}")
+        for i in range(size):
+            self._add(self._variables, "variable", define(f"{expression}[{i}]", type=type, minimum=min, maximum=max))
 
     def AddSpectator(
         self, expression: str, title: str = "", unit: str = "", min: float = 0.0, max: float = 0.0

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.config import CONFIG
 from mvakit.dataloader import DataLoader
 from mvakit.dataset import DataSet
 from mvakit.errors import DataError, MethodError, did_you_mean
@@ -36,6 +37,8 @@ __all__ = ["BookedMethod", "Factory"]
 
 FloatArray = npt.NDArray[np.float64]
 
+# The calls that scripts made on the Factory before there were DataLoaders.
+_LOADER_CALLS: Final = ("Add", "Set", "PrepareTrainingAndTestTree")
 _ANALYSES: Final = ("Auto", "Classification", "Regression", "Multiclass")
 
 
@@ -130,6 +133,17 @@ class Factory:
             show_messages(color=self.options.color)
         self.log = Messenger("Factory", silent=self.options.silent, verbose=self._verbose)
         self._booked: dict[str, dict[str, BookedMethod]] = {}
+        self._own: DataLoader | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Hand the calls of TMVA's older scripts, ``factory.AddVariable(...)``, to a DataLoader of the Factory's own."""
+        if name.startswith(_LOADER_CALLS) and hasattr(DataLoader, name):
+            if self._own is None:
+                self._own = DataLoader("dataset")
+                self._silence(self._own)
+            return getattr(self._own, name)
+        calls = [known for known in (*dir(type(self)), *dir(DataLoader)) if not known.startswith("_")]
+        raise AttributeError(f"a Factory has no {name!r}; {did_you_mean(name, calls)}")
 
     def __repr__(self) -> str:
         return f"Factory({self.job!r}: {', '.join(b.title for b in self._all()) or 'nothing booked'})"
@@ -140,14 +154,15 @@ class Factory:
     # --------------------------------------------------------------------------------------- booking
 
     def BookMethod(
-        self, loader: DataLoader, method: str, title: str = "", options: str = "", **keywords: Any
+        self, loader: Any, method: str = "", title: str = "", options: str = "", **keywords: Any
     ) -> BookedMethod:
         """Book a method; what cannot be trained is refused here.
 
         Parameters
         ----------
         loader : DataLoader
-            Its events are prepared now, if they are not yet.
+            Its events are prepared now, if they are not yet. Scripts that call ``factory.AddVariable`` and the like
+            leave it out, as TMVA's older ones do: ``BookMethod(method, title, options)``.
         method : str
             ``"BDT"`` or ``Types.kBDT``.
         title : str
@@ -166,6 +181,8 @@ class Factory:
         MvakitError
             If an option, a transformation or the events are at fault.
         """
+        if isinstance(loader, str) and self._own is not None and not options:
+            loader, method, title, options = self._own, loader, method, title
         if not isinstance(loader, DataLoader):
             raise MethodError(
                 f"BookMethod takes a DataLoader, a method, a title and options; its first argument is {loader!r}"
@@ -188,11 +205,13 @@ class Factory:
         _check_names(title, dataset)
         for chain in parse_list(self.options.transformations, dataset.variables, dataset.classes):
             self.log.detail(f"current transformation string: '{chain}'")
-        folder = Path(loader.name) / "weights"
+        names = CONFIG.GetIONames()
+        folder = Path(names.fWeightFileDirPrefix) / ("" if loader is self._own else loader.name) / names.fWeightFileDir
         instance = book(dataset, str(method), options, title=title, analysis=analysis, folder=folder, **keywords)
         if instance.options.help:
             self.log.info(_help(instance))
-        booked = BookedMethod(loader, instance, title, folder / f"{self.job}_{title}.weights.xml")
+        weight_file = folder / f"{self.job}_{title}.{names.fWeightFileExtension}.xml"
+        booked = BookedMethod(loader, instance, title, weight_file)
         self._booked.setdefault(loader.name, {})[title] = booked
         return booked
 

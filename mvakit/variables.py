@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from mvakit.errors import DataError
 
-__all__ = ["Variable", "define", "internal_name", "split_definition"]
+__all__ = ["Variable", "define", "expand", "internal_name", "split_definition"]
+
+_SLICE = re.compile(r"([A-Za-z_][\w.:]*)\[:(\d+)\]")
+_MAX_ELEMENTS = 10_000
 
 # TMVA's table of replacements; the two-character operators come first.
 _REPLACEMENTS = (
@@ -91,6 +94,51 @@ class Variable:
         """The title with its unit in brackets, as an axis shows it."""
         title = self.title or self.label
         return f"{title} [{self.unit}]" if self.unit else title
+
+
+def expand(definition: str, fill: float = 0.0, *, mask: bool = False) -> list[str]:
+    """Expand a vector of fixed length, ``jet_pt[:4]``, into the definitions of its elements.
+
+    Element ``i`` becomes ``Alt$(jet_pt[i],fill)``, which is a formula of ROOT's: what a vector has beyond the length is
+    left out, and what it lacks is filled. Its label is that of the definition with ``_i``. A definition without ``[:n]``
+    is returned as it is.
+
+    Parameters
+    ----------
+    definition : str
+        ``expression`` or ``label := expression``; all vectors in it have the same length.
+    fill : float
+        The value of elements that are not there.
+    mask : bool
+        Whether a variable is added for each element that is 1 where it is there and 0 where it is filled.
+
+    Raises
+    ------
+    DataError
+        If the lengths differ or are not between 1 and 10 000.
+
+    Examples
+    --------
+    >>> expand("pt[:2]", -1, mask=True)
+    ['pt_0:=Alt$(pt[0],-1)', 'pt_1:=Alt$(pt[1],-1)', 'pt_there_0:=Length$(pt)>0', 'pt_there_1:=Length$(pt)>1']
+    """
+    label, expression = split_definition(definition)
+    found = _SLICE.findall(expression)
+    if not found:
+        return [definition]
+    lengths = {int(length) for _, length in found}
+    if len(lengths) > 1 or not 1 <= max(lengths) <= _MAX_ELEMENTS:
+        raise DataError(
+            f"the vectors of {definition!r} need one length between 1 and {_MAX_ELEMENTS}, as in 'pt[:4]', "
+            f"and have {', '.join(map(str, sorted(lengths)))}"
+        )
+    stem = label if ":=" in definition else internal_name(_SLICE.sub(r"\1", expression))
+    elements = range(max(lengths))
+    parts = [_SLICE.sub(lambda match, i=i: f"{match[1]}[{i}]", expression) for i in elements]  # type: ignore[misc]
+    definitions = [f"{stem}_{i}:=Alt$({part},{fill:.17g})" for i, part in enumerate(parts)]
+    if mask:
+        definitions += [f"{stem}_there_{i}:=Length$({found[0][0]})>{i}" for i in elements]
+    return definitions
 
 
 def define(

@@ -19,7 +19,7 @@ from mvakit.errors import DataError, SourceError, did_you_mean
 from mvakit.reading import Evaluator
 from mvakit.sources import Tree, open_tree
 
-__all__ = ["TMVA", "TBranch", "TCut", "TFile", "TString", "TTree"]
+__all__ = ["TMVA", "TBranch", "TChain", "TCut", "TFile", "TString", "TTree"]
 
 _CHUNK: Final = 100_000
 
@@ -104,6 +104,9 @@ class TTree:
 
     def __init__(self, tree: Tree) -> None:
         self.mvakit_tree = tree
+        self._reset()
+
+    def _reset(self) -> None:
         self._buffers: dict[str, Any] = {}
         self._chunk: tuple[int, int, dict[str, Any]] = (0, 0, {})
         self._entry = -1
@@ -228,6 +231,60 @@ def _join(parts: Sequence[Any]) -> Any:
     import awkward as ak
 
     return ak.concatenate(parts)
+
+
+class TChain(TTree):
+    """Trees of the same name in several files, one behind the other.
+
+    Parameters
+    ----------
+    name : str
+        The name of the trees.
+    """
+
+    def __init__(self, name: str, title: str = "") -> None:  # noqa: ARG002 - ROOT's form
+        self._name = str(name)
+        self._files: list[str] = []
+        self._opened: Tree | None = None
+        self._reset()
+
+    def Add(self, path: str) -> int:
+        """Add a file, or all files that a pattern matches; ``file.root/Tree`` and ``file.root:Tree`` name another tree.
+
+        Returns
+        -------
+        int
+            1, the number of arguments understood; files are looked for when the chain is read.
+        """
+        text = str(path)
+        file, found, tree = text.partition(".root/")
+        if found and tree:
+            text = f"{file}.root:{tree}"
+        elif ":" not in text.removeprefix("root://"):
+            text = f"{text}:{self._name}"
+        self._files.append(text)
+        self._opened = None
+        self._reset()
+        return 1
+
+    AddFile = Add
+
+    @property
+    def mvakit_tree(self) -> Tree:  # type: ignore[override]
+        """The chained trees."""
+        if self._opened is None:
+            if not self._files:
+                raise SourceError(f"the chain {self._name!r} has no files: call Add")
+            self._opened = open_tree(list(self._files))
+        return self._opened
+
+    def GetName(self) -> str:
+        """Return the name of the trees."""
+        return self._name
+
+    def GetNtrees(self) -> int:
+        """Return the number of files or patterns that were added."""
+        return len(self._files)
 
 
 class TFile:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
+from mvakit.config import CONFIG, Config
 from mvakit.errors import did_you_mean
 
 _HOMES: Final = {
@@ -15,7 +16,7 @@ _HOMES: Final = {
     "Types": "mvakit.types",
 }
 
-__all__ = [*_HOMES, "Experimental", "PyMethodBase", "Tools"]  # noqa: PLE0604 - names of the lazy ones
+__all__ = [*_HOMES, "Experimental", "gConfig", "PyMethodBase", "Tools"]  # noqa: PLE0604 - names of the lazy ones
 
 
 class Tools:
@@ -38,6 +39,11 @@ class PyMethodBase:
     def PyIsInitialized() -> bool:
         """Return True."""
         return True
+
+
+def gConfig() -> Config:
+    """Return TMVA's global settings: ``gConfig().GetIONames().fWeightFileDir = "models"``."""
+    return CONFIG
 
 
 class _Experimental:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mvakit
-from mvakit.compat.ROOT import TMVA, TCut, TFile, TString
+from mvakit.compat.ROOT import TMVA, TChain, TCut, TFile, TString
 from mvakit.errors import DataError, SourceError
 
 
@@ -153,3 +153,31 @@ def test_files_for_results(tmp_path: Path) -> None:
         TFile(target, "NEW")
     with pytest.raises(SourceError, match="not to 'append'"):
         TFile(target, "append")
+
+
+def test_chains(path: str, tmp_path: Path) -> None:
+    import shutil
+
+    for name in ("a", "b"):
+        shutil.copy(path, tmp_path / f"{name}.root")
+    chain = TChain("TreeS")
+    with pytest.raises(SourceError, match="has no files: call Add"):
+        chain.GetEntries()
+    assert chain.Add(f"{tmp_path}/a.root") == 1
+    chain.Add(f"{tmp_path}/b.root/TreeB")
+    chain.AddFile(f"{tmp_path}/b.root:TreeS")
+    assert (chain.GetName(), chain.GetNtrees(), chain.GetEntries()) == ("TreeS", 3, 9000)
+    var1 = array("f", [0.0])
+    chain.SetBranchAddress("var1", var1)
+    chain.GetEntry(6001)
+    second = var1[0]
+    chain.GetEntry(1)
+    assert var1[0] == second
+    several = TChain("TreeS")
+    several.Add(f"{tmp_path}/*.root")
+    assert several.GetEntries() == 6000
+    loader = mvakit.DataLoader("d")
+    loader.AddVariable("var1")
+    loader.AddSignalTree(several)
+    loader.AddBackgroundTree(f"{path}:TreeB")
+    assert loader.prepare().counts[0].n_input == 6000

@@ -406,3 +406,41 @@ def test_formulae_without_any_branch_know_the_number_of_entries() -> None:
     made.AddBackgroundTree(BACKGROUND)
     sample = made._read(made._classes["Signal"], 0).sample
     assert np.allclose(sample.X[:, 0], np.arange(100) / 100)
+
+
+def test_a_vector_of_fixed_length_is_cut_and_filled_with_a_mask() -> None:
+    ak = pytest.importorskip("awkward")
+    made = DataLoader("d")
+    made.AddVariable("jet_pt[:3]", "Jet pt", "GeV", fill=-1.0, mask=True)
+    made.AddVariable("lead := sqrt(jet_pt[:1]*jet_pt[:1])", "F")
+    made.AddVariable("n")
+    made.AddSignalTree({"jet_pt": ak.Array([[5.0, 4.0, 3.0, 2.0], [7.0], []]), "n": np.arange(3.0)})
+    made.AddBackgroundTree(BACKGROUND)
+    assert [v.label for v in made._variables] == [
+        "jet_pt_0", "jet_pt_1", "jet_pt_2", "jet_pt_there_0", "jet_pt_there_1", "jet_pt_there_2", "lead_0", "n",
+    ]  # fmt: skip
+    assert made._variables[1].expression == "Alt$(jet_pt[1],-1)"
+    assert made._variables[1].axis_title == "Jet pt 1 [GeV]"
+    sample = made._read(made._classes["Signal"], 0).sample
+    assert sample.X.tolist() == [[5, 4, 3, 1, 1, 1, 5, 0], [7, -1, -1, 1, 0, 0, 7, 1], [-1, -1, -1, 0, 0, 0, 0, 2]]
+
+
+@pytest.mark.parametrize("definition", ["a[:2]+b[:3]", "a[:0]", "a[:20000]"])
+def test_vectors_without_one_sensible_length(definition: str) -> None:
+    with pytest.raises(DataError, match="need one length between 1 and 10000"):
+        DataLoader("d").AddVariable(definition)
+
+
+def test_arrays_of_variables() -> None:
+    made = DataLoader("d")
+    made.AddVariablesArray("arr", 3)
+    made.AddSignalTree({"arr": np.arange(12.0).reshape(4, 3)})
+    made.AddBackgroundTree({"arr": -np.arange(12.0).reshape(4, 3)})
+    assert [(v.label, v.internal) for v in made._variables] == [
+        ("arr[0]", "arr_0_"),
+        ("arr[1]", "arr_1_"),
+        ("arr[2]", "arr_2_"),
+    ]
+    assert made.prepare().train.X.shape == (4, 3)
+    with pytest.raises(DataError, match="at least one element"):
+        made.AddVariablesArray("arr", 0)

@@ -242,3 +242,39 @@ def test_a_result_file_that_cannot_be_written_leaves_the_old_one(folder: Path) -
     with pytest.raises(MvakitError, match="cannot be written to"):
         factory.EvaluateAllMethods()
     assert sorted(p.name for p in folder.iterdir()) == ["dataset", "file"]
+
+
+def test_old_scripts_call_the_factory_where_newer_ones_call_a_data_loader(folder: Path) -> None:
+    factory = Factory("Old", "TMVA.root", "!V:Silent")
+    factory.AddVariable("sum := x+y", "The sum", "GeV", "F")
+    factory.AddVariable("y", "F")
+    factory.AddSpectator("n")
+    factory.AddSignalTree(columns(300, 0.7, 1), 1.0)
+    factory.AddBackgroundTree(columns(300, -0.7, 2), 1.0)
+    factory.SetBackgroundWeightExpression("1+0*x")
+    factory.PrepareTrainingAndTestTree("", "", "nTrain_Signal=100:nTrain_Background=100:SplitMode=Random")
+    factory.BookMethod(Types.kFisher, "Fisher", "H:!V:Fisher")
+    factory.BookMethod("LD", "LD")
+    run(factory)
+    assert factory.GetROCIntegral("dataset", "Fisher") > 0.85
+    assert sorted(p.name for p in (folder / "weights").iterdir()) == ["Old_Fisher.weights.xml", "Old_LD.weights.xml"]
+    with pytest.raises(AttributeError, match="did you mean 'AddVariable'"):
+        factory.AddVariabel("x")
+
+
+def test_folders_and_names_of_weight_files_can_be_set(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from mvakit import TMVA
+
+    names = TMVA.gConfig().GetIONames()
+    for name, value in (
+        ("fWeightFileDir", "models"),
+        ("fWeightFileDirPrefix", "out"),
+        ("fWeightFileExtension", "trained"),
+    ):
+        monkeypatch.setattr(names, name, value)
+    factory = Factory("Job", "Silent")
+    factory.BookMethod(loader(), "Fisher", "Fisher")
+    factory.TrainAllMethods()
+    assert (folder / "out" / "dataset" / "models" / "Job_Fisher.trained.xml").is_file()
+    with pytest.raises(OptionError, match="did you mean 'fWeightFileDir'"):
+        names.fWeightFileDr = "x"
