@@ -5,7 +5,7 @@ PYTEST_ARGS ?= --numprocesses=auto --dist=loadfile
 BIN    := $(VENV)/bin
 STAMPS := $(VENV)/.stamps
 
-.PHONY: help demo test lint format bench docs fuzz clean
+.PHONY: help demo test lint format bench docs coverage fuzz clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo "make lint    ruff, mypy, import contracts"
 	@echo "make bench   the benchmarks, as ratios to peers"
 	@echo "make docs    the documentation site"
+	@echo "make coverage  the tests, and which lines they reach"
 	@echo "make fuzz    the property tests, with thousands of random examples each"
 
 $(STAMPS)/venv:
@@ -61,6 +62,11 @@ format: $(STAMPS)/lint
 
 bench: $(STAMPS)/bench
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+# The compiled kernels run once with the compiler off, so that their lines are counted.
+coverage: $(STAMPS)/test
+	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/unit/test_bdt.py --cov --cov-append
 
 fuzz: $(STAMPS)/test
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest tests/property $(PYTEST_ARGS)
