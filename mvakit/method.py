@@ -23,6 +23,7 @@ from mvakit.dataset import Sample
 from mvakit.errors import MethodError
 from mvakit.evaluation import Curve
 from mvakit.options import Options, option
+from mvakit.pdfs import MAX_BINS, MAX_SMOOTH, Interpolation, Recipe
 from mvakit.progress import Messenger, Tick, no_tick
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
@@ -68,16 +69,42 @@ class MethodOptions(Options):
         "PDFInterpolMVAPdf",
         "Spline2",
         "interpolation of the PDFs of the response",
-        choices=("Spline0", "Spline1", "Spline2", "Spline3", "Spline5"),
+        choices=tuple(i.option for i in Interpolation),
     )
-    pdf_bins: int = option("NbinsMVAPdf", 50, "bins of the PDFs of the response", minimum=2, maximum=100_000)
+    pdf_bins: int = option(
+        "NbinsMVAPdf", 0, "bins of the PDFs of the response; 0: as NAvEvtPerBinMVAPdf says", minimum=0, maximum=MAX_BINS
+    )
+    pdf_events_per_bin: int = option(
+        "NAvEvtPerBinMVAPdf", 50, "average number of events in a bin of the PDFs of the response", minimum=1
+    )
     pdf_smooth: int = option(
-        "NsmoothMVAPdf",
-        0,
-        "smoothing passes over the PDFs of the response",
-        aliases=("NsmoothMVAPDF",),
-        minimum=0,
-        maximum=1000,
+        "NSmoothMVAPdf", 0, "smoothing passes over the PDFs of the response", minimum=0, maximum=MAX_SMOOTH
+    )
+    pdf_min_smooth: int = option(
+        "MinNSmoothMVAPdf",
+        -1,
+        "smoothing passes for the bins with most data; -1: as NSmoothMVAPdf says",
+        minimum=-1,
+        maximum=MAX_SMOOTH,
+    )
+    pdf_max_smooth: int = option(
+        "MaxNSmoothMVAPdf",
+        -1,
+        "smoothing passes for the bins with least data; -1: as NSmoothMVAPdf says",
+        minimum=-1,
+        maximum=MAX_SMOOTH,
+    )
+    pdf_check: bool = option("CheckHistMVAPdf", False, "warn of PDFs of the response with mostly empty bins")
+    # Values of a kernel are no choices: a bare "Gauss" or "Adaptive" belongs to the method.
+    pdf_kernel: str = option("KDEtypeMVAPdf", "Gauss", "kernel of the PDFs of the response, with KDE: Gauss")
+    pdf_kernel_iteration: str = option(
+        "KDEiterMVAPdf", "Nonadaptive", "width of that kernel: Nonadaptive, or Adaptive to the density"
+    )
+    pdf_kernel_border: str = option(
+        "KDEborderMVAPdf", "None", "that kernel at the ends of the range: None, Renorm or Mirror"
+    )
+    pdf_kernel_factor: float = option(
+        "KDEFineFactorMVAPdf", 1.0, "what the width of an adaptive kernel is multiplied with"
     )
     ignore_negative_weights: bool = option(
         "IgnoreNegWeightsInTraining", False, "leave events with negative weights out of the training"
@@ -85,6 +112,26 @@ class MethodOptions(Options):
     random_seed: int = option(
         "RandomSeed", 1, "seed of everything random in the training", minimum=0, maximum=2**32 - 1, extension=True
     )
+
+    def pdf_recipe(self) -> Recipe:
+        """Return how PDFs of the response are made.
+
+        Raises
+        ------
+        OptionError
+            If options of the PDFs do not fit together.
+        """
+        return Recipe.of_options(
+            self.pdf_interpolation,
+            smooth=self.pdf_smooth,
+            min_smooth=self.pdf_min_smooth,
+            max_smooth=self.pdf_max_smooth,
+            kernel=self.pdf_kernel,
+            iteration=self.pdf_kernel_iteration,
+            border=self.pdf_kernel_border,
+            fine_factor=self.pdf_kernel_factor,
+            suffix="MVAPdf",
+        )
 
     def messenger(self, title: str, *, silent: bool = False, verbose: bool = False) -> Messenger:
         """Return what speaks for the method, as loud as ``V`` and ``VerbosityLevel`` ask."""

@@ -20,6 +20,8 @@ import numpy.typing as npt
 from mvakit.dataset import DataSet, Sample
 from mvakit.errors import DataError, MethodError, MvakitWarning, OptionError, WeightFileError, did_you_mean
 from mvakit.method import AnyMethod, FitContext, MethodOptions, Ranking, Structure, WeightContext
+from mvakit.options import OptionSpec
+from mvakit.pdfs import ResponsePdfs, bins_for
 from mvakit.progress import Messenger, Tick, no_tick
 from mvakit.registry import method_class
 from mvakit.transformations import Chain, fit_chain, parse_chain
@@ -27,7 +29,7 @@ from mvakit.types import AnalysisType
 from mvakit.variables import Variable
 from mvakit.weightfile import WeightDocument, read_document, write_document
 
-__all__ = ["Model", "book", "train"]
+__all__ = ["Model", "book", "pdf_weight", "train"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -57,6 +59,8 @@ class Model:
         What made it: releases, date, seed, numbers of events, sums of weights.
     other_options : tuple of (name, modified, text)
         Options that the file has and the method does not know.
+    pdfs : ResponsePdfs or None
+        The PDFs of the response, where it was booked with ``CreateMVAPdfs``.
     """
 
     method: AnyMethod
@@ -70,6 +74,7 @@ class Model:
     chain: Chain
     info: Mapping[str, str] = field(default_factory=dict, compare=False)
     other_options: tuple[tuple[str, bool, str], ...] = ()
+    pdfs: ResponsePdfs | None = None
 
     def __repr__(self) -> str:
         return f"Model({self.method.name}::{self.title}, {len(self.variables)} variables: {', '.join(v.label for v in self.variables)})"
@@ -115,6 +120,45 @@ class Model:
             inputs = self.chain.apply(inputs)
         return self.method.predict(self.state, inputs, columns, efficiency)
 
+    def probability(self, response: npt.ArrayLike, signal_fraction: float = 0.5) -> FloatArray:
+        """Return the probabilities of events with these responses to be signal.
+
+        Parameters
+        ----------
+        response : array, shape (n_events,)
+            What `predict` returned.
+        signal_fraction : float
+            The fraction of signal expected among the events.
+
+        Raises
+        ------
+        MethodError
+            If the model has no PDFs of its response.
+        DataError
+            If the fraction does not lie between 0 and 1.
+        """
+        return self._pdfs("probability").probability(response, signal_fraction)
+
+    def rarity(self, response: npt.ArrayLike) -> FloatArray:
+        """Return the fractions of background with lower responses than these.
+
+        Parameters
+        ----------
+        response : array, shape (n_events,)
+            What `predict` returned.
+
+        Raises
+        ------
+        MethodError
+            If the model has no PDFs of its response.
+        """
+        return self._pdfs("rarity").rarity(response)
+
+    def _pdfs(self, what: str) -> ResponsePdfs:
+        if self.pdfs is None:
+            raise MethodError(f"{self.title} has no PDFs of its response, so no {what}; book it with CreateMVAPdfs")
+        return self.pdfs
+
     def ranking(self) -> Ranking | None:
         """Return the method's own ranking of the variables, or None."""
         return self.method.ranking(self.state, self.variables)
@@ -139,14 +183,17 @@ class Model:
         options = []
         for spec, value in self.method.options.items():
             modified = spec.name in self.method.options.modified
-            if spec.extension:
-                document.info[f"Option {spec.name}"] = spec.text(value)
+            if _apart(spec):
+                if spec.extension or modified:
+                    document.info[f"Option {spec.name}"] = spec.text(value)
             else:
                 options.append((spec.name, modified, spec.text(value)))
         document.options = [*options, *self.other_options]
         document.variables, document.spectators, document.targets = self.variables, self.spectators, self.targets
         document.classes = self.classes
         document.transformations = self.chain.write()
+        if self.pdfs is not None:
+            self.pdfs.write(document.pdfs, self.method.name, self.title)
         return write_document(document, path, beside)
 
     @classmethod
@@ -177,12 +224,20 @@ class Model:
         )
         chain = Chain.read(document.transformations, options.var_transform, document.variables, document.classes)
         state = method.read_state(document.weights, context)
-        extensions = {f"Option {spec.name}" for spec in options.declared() if spec.extension}
-        info = {name: text for name, text in document.info.items() if name not in extensions}
+        apart = {f"Option {spec.name}" for spec in options.declared() if _apart(spec)}
+        info = {name: text for name, text in document.info.items() if name not in apart}
         return cls(
             method, state, document.title, analysis, document.variables, document.spectators, document.targets,
-            document.classes, chain, info, tuple(others),
+            document.classes, chain, info, tuple(others), ResponsePdfs.read(document.pdfs),
         )  # fmt: skip
+
+
+def _apart(spec: OptionSpec) -> bool:
+    """Whether an option is kept in the GeneralInfo of a weight file, since TMVA's Reader refuses options it does not know.
+
+    Those are ours, and those of the PDFs of the response, which TMVA does not keep.
+    """
+    return spec.extension or spec.name.endswith("MVAPdf")
 
 
 def _options_of(
@@ -203,8 +258,10 @@ def _options_of(
             modified.add(spec.name)
     for name, text in document.info.items():
         spec = known.get(name.removeprefix("Option ").lower()) if name.startswith("Option ") else None
-        if spec is not None and spec.extension:
+        if spec is not None and _apart(spec):
             values[spec.name] = text
+            if not spec.extension:
+                modified.add(spec.name)
     try:
         with warnings.catch_warnings():
             # What a training said of its options was said then.
@@ -288,6 +345,8 @@ def book(
         method_type.options_type.parse(options, owner=f"{method_type.name} ({title or method})", **keywords)
     )
     parse_chain(instance.options.var_transform, dataset.variables, dataset.classes)
+    if instance.options.create_mva_pdfs:
+        _check_pdfs(instance, analysis, len(dataset.train))
     instance.check(_context(dataset, instance, title or method_type.name, analysis, log, no_tick, folder))
     return instance
 
@@ -299,6 +358,24 @@ def _check_capabilities(method_type: type[AnyMethod], analysis: AnalysisType) ->
     if analysis not in capabilities.analyses:
         able = ", ".join(sorted(a.value for a in capabilities.analyses))
         raise MethodError(f"the method {method_type.name} is made for {able}, not for {analysis}")
+
+
+def _check_pdfs(method: AnyMethod, analysis: AnalysisType, events: int) -> None:
+    """Refuse PDFs of a response that could not be made."""
+    if analysis is not AnalysisType.CLASSIFICATION:
+        raise MethodError(f"CreateMVAPdfs of {method.name} makes PDFs of signal and background, not for {analysis}")
+    if method.capabilities.at_signal_efficiency:
+        raise MethodError(
+            f"CreateMVAPdfs of {method.name} has no response to work on: it answers at one signal efficiency at a time"
+        )
+    options = method.options
+    bins_for(
+        events,
+        options.pdf_recipe().interpolation,
+        bins=options.pdf_bins,
+        events_per_bin=options.pdf_events_per_bin,
+        suffix="MVAPdf",
+    )
 
 
 def _context(
@@ -357,7 +434,7 @@ def train(
     chain = fit_chain(method.options.var_transform, sample, dataset.variables, dataset.classes)
     state = method.fit(sample.with_inputs(chain.apply(sample.X)) if chain else sample, context)
     info = _info(dataset, analysis, time.perf_counter() - started)
-    return Model(
+    model = Model(
         method,
         state,
         title,
@@ -369,6 +446,35 @@ def train(
         chain,
         info,
     )
+    if method.options.create_mva_pdfs:
+        return dataclasses.replace(model, pdfs=_fit_pdfs(model, dataset.train, context.log))
+    return model
+
+
+def _fit_pdfs(model: Model, sample: Sample, log: Messenger) -> ResponsePdfs | None:
+    """Make the PDFs of a response; one that has none, such as a constant, is told of and leaves the training as it is."""
+    options = model.method.options
+    scores = model.predict(sample.X, sample.spectator_columns())
+    try:
+        pdfs = ResponsePdfs.fit(
+            scores,
+            sample.is_signal,
+            pdf_weight(sample, model.method),
+            options.pdf_recipe(),
+            bins=options.pdf_bins,
+            events_per_bin=options.pdf_events_per_bin,
+            check=options.pdf_check,
+        )
+    except DataError as error:
+        log.warning(f"no PDFs of the response can be made: {error}")
+        return None
+    log.info(f"Made PDFs of the response: {pdfs.signal}")
+    return pdfs
+
+
+def pdf_weight(sample: Sample, method: AnyMethod) -> FloatArray:
+    """Return the weights with which events count in the PDFs of a response."""
+    return np.maximum(sample.weight, 0.0) if method.options.ignore_negative_weights else sample.weight
 
 
 def _weighted(sample: Sample, method: AnyMethod, log: Messenger) -> Sample:

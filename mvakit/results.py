@@ -10,8 +10,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.dataset import DataSet, Sample
-from mvakit.evaluation import TwoClassSample, correlation_matrix, response_histograms
-from mvakit.model import Model
+from mvakit.evaluation import (
+    Histogram1D,
+    TwoClassSample,
+    correlation_matrix,
+    distribution_pair,
+    response_histograms,
+)
+from mvakit.model import Model, pdf_weight
+from mvakit.pdfs import ResponsePdfs
 from mvakit.resultfile import DatasetContents, MethodContents, TransformedInputs
 from mvakit.transformations import fit_chain, parse_list
 from mvakit.types import AnalysisType
@@ -19,6 +26,8 @@ from mvakit.types import AnalysisType
 __all__ = ["TestedModel", "dataset_contents", "two_classes"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_PROBABILITY_BINS = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +66,56 @@ def _method(tested: TestedModel, dataset: DataSet) -> MethodContents:
         two_classes(tested.test_scores, dataset.test, model.title),
         two_classes(tested.train_scores, dataset.train, model.title),
     )
+    of_pdfs = _pdf_histograms(tested, model.pdfs, dataset) if model.pdfs else []
     inputs = dataset.test.with_inputs(model.chain.apply(dataset.test.X)) if model.chain else dataset.test
     return MethodContents(
         model.method.name,
         model.title,
         str(tested.weight_file),
         str(tested.weight_file.parent),
-        tuple(histograms),
+        (*of_pdfs, *histograms),
         model.method.monitoring(model.state),
         tested.train_scores,
         tested.test_scores,
+        _probabilities(tested) if model.pdfs else {},
         inputs=TransformedInputs(inputs, model.chain.suffix, pairs=False),
     )
+
+
+def _probabilities(tested: TestedModel) -> dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:
+    """Return the column of TrainTree and TestTree with the probabilities to be signal."""
+    train, test = (
+        tested.model.probability(scores).astype(np.float32) for scores in (tested.train_scores, tested.test_scores)
+    )
+    return {f"prob_{tested.model.title}": (train, test)}
+
+
+def _pdf_histograms(tested: TestedModel, pdfs: ResponsePdfs, dataset: DataSet) -> list[Histogram1D]:
+    """Return the PDFs of a response with what they are made of, and the distributions of probability and rarity."""
+    model, train, test = tested.model, dataset.train, dataset.test
+    counted = train.with_weight(pdf_weight(train, model.method))
+    made_of = distribution_pair(
+        two_classes(_single(tested.train_scores), counted, model.title),
+        pdfs.signal.original.size,
+        pdfs.signal.low,
+        pdfs.signal.high,
+        prefix=f"{model.method.name}_tr",
+    )
+    histograms = [*made_of, *pdfs.histograms(model.method.name)]
+    # TMVA takes the probability of the full response and rounds it, and the rarity of the rounded response
+    values = {
+        "Proba": _single(model.probability(tested.test_scores)),
+        "Rarity": model.rarity(_single(tested.test_scores)),
+    }
+    for name, column in values.items():
+        sample = two_classes(column, test, model.title)
+        histograms += distribution_pair(sample, _PROBABILITY_BINS, 0.0, 1.0, prefix=f"MVA_{model.title}_{name}")
+    return histograms
+
+
+def _single(values: FloatArray) -> FloatArray:
+    """Return numbers as a branch of single precision keeps them."""
+    return values.astype(np.float32).astype(np.float64)
 
 
 def dataset_contents(
