@@ -18,7 +18,15 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.dataset import DataSet, Sample
-from mvakit.errors import DataError, MethodError, MvakitWarning, OptionError, WeightFileError, did_you_mean
+from mvakit.errors import (
+    DataError,
+    MethodError,
+    MvakitWarning,
+    OptionError,
+    TransformationError,
+    WeightFileError,
+    did_you_mean,
+)
 from mvakit.method import AnyMethod, FitContext, MethodOptions, Ranking, Structure, WeightContext
 from mvakit.options import OptionSpec
 from mvakit.pdfs import ResponsePdfs, bins_for
@@ -118,7 +126,11 @@ class Model:
             raise DataError(f"{self.title} needs the spectators {', '.join(s.label for s in self.spectators)}")
         if self.chain:
             inputs = self.chain.apply(inputs)
-        return self.method.predict(self.state, inputs, columns, efficiency)
+        response = self.method.predict(self.state, inputs, columns, efficiency)
+        if "Target" not in self.chain.kinds:
+            return response
+        estimates = self.chain.invert_targets(response.reshape(len(inputs), -1)).astype(np.float64)
+        return estimates.reshape(response.shape)
 
     def probability(self, response: npt.ArrayLike, signal_fraction: float = 0.5) -> FloatArray:
         """Return the probabilities of events with these responses to be signal.
@@ -222,7 +234,14 @@ class Model:
             lambda name: _read_beside(document, name),
             document.info,
         )
-        chain = Chain.read(document.transformations, options.var_transform, document.variables, document.classes)
+        chain = Chain.read(
+            document.transformations,
+            options.var_transform,
+            document.variables,
+            document.classes,
+            document.targets,
+            document.spectators,
+        )
         state = method.read_state(document.weights, context)
         apart = {f"Option {spec.name}" for spec in options.declared() if _apart(spec)}
         info = {name: text for name, text in document.info.items() if name not in apart}
@@ -344,11 +363,19 @@ def book(
     instance = method_type(
         method_type.options_type.parse(options, owner=f"{method_type.name} ({title or method})", **keywords)
     )
-    parse_chain(instance.options.var_transform, dataset.variables, dataset.classes)
+    _parse_chain(instance, dataset)
     if instance.options.create_mva_pdfs:
         _check_pdfs(instance, analysis, len(dataset.train))
     instance.check(_context(dataset, instance, title or method_type.name, analysis, log, no_tick, folder))
     return instance
+
+
+def _parse_chain(method: AnyMethod, dataset: DataSet) -> None:
+    """Refuse transformations that could not be made, or of which nobody would take notice."""
+    text = method.options.var_transform
+    steps = parse_chain(text, dataset.variables, dataset.classes, dataset.targets, dataset.spectators)
+    if any(entry.kind == "Spectator" for step in steps for entry in step.selection.inputs):
+        raise TransformationError(f"VarTransform={text} transforms spectators, and {method.name} looks at none")
 
 
 def _check_capabilities(method_type: type[AnyMethod], analysis: AnalysisType) -> None:
@@ -431,8 +458,14 @@ def train(
     context = _context(dataset, method, title, analysis, log, tick, folder)
     sample = _weighted(dataset.train, method, context.log)
     started = time.perf_counter()
-    chain = fit_chain(method.options.var_transform, sample, dataset.variables, dataset.classes)
-    state = method.fit(sample.with_inputs(chain.apply(sample.X)) if chain else sample, context)
+    chain = fit_chain(
+        method.options.var_transform, sample, dataset.variables, dataset.classes, dataset.targets, dataset.spectators
+    )
+    if chain:
+        sample = sample.with_inputs(chain.apply(sample.X))
+    if "Target" in chain.kinds:
+        sample = dataclasses.replace(sample, targets=chain.apply_targets(sample.targets))
+    state = method.fit(sample, context)
     info = _info(dataset, analysis, time.perf_counter() - started)
     model = Model(
         method,
