@@ -1,0 +1,127 @@
+"""Boosted decision trees for telling signal from background."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.dataset import Sample
+from mvakit.errors import WeightFileError
+from mvakit.method import Capabilities, Curve, FitContext, Forest, Method, Ranking, WeightContext
+from mvakit.types import AnalysisType
+from mvakit.variables import Variable
+from mvakit_methods.bdt.application import respond
+from mvakit_methods.bdt.events import prepare
+from mvakit_methods.bdt.forest import BDTState
+from mvakit_methods.bdt.options import BDTOptions
+from mvakit_methods.bdt.team import team
+from mvakit_methods.bdt.training import train_forest
+from mvakit_methods.bdt.xml import read_forest, write_forest
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+__all__ = ["BDT"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class BDT(Method[BDTOptions, BDTState]):
+    """Boosted decision trees: AdaBoost, RealAdaBoost, AdaCost, gradient boosting and bagging, as TMVA trains them.
+
+    From the same events grows the forest that TMVA grows, tree by tree (``nCuts=-1`` and randomised trees apart). A response lies
+    between -1 (background) and 1 (signal), or, where leaves say a purity, between 0 and 1.
+    """
+
+    name = "BDT"
+    options_type = BDTOptions
+    capabilities = Capabilities(analyses=frozenset({AnalysisType.CLASSIFICATION}))
+
+    def check(self, context: FitContext) -> None:  # noqa: ARG002 - nothing about the inputs stands in the way
+        """Refuse options that cannot be; warn of deprecated ones and of those that others overrule."""
+        self.options.check()
+
+    def fit(self, train: Sample, context: FitContext) -> BDTState:
+        """Grow the forest.
+
+        Raises
+        ------
+        MethodError
+            If a class has no events or no positive sum of weights, or no cut separates the classes.
+        """
+        events = prepare(train, self.options, context.log)
+        with team() as crew:
+            return train_forest(events, self.options, context, crew)
+
+    def predict(
+        self,
+        state: BDTState,
+        X: npt.NDArray[np.float32],
+        spectators: FloatArray | None = None,  # noqa: ARG002 - part of the contract
+        efficiency: float | None = None,  # noqa: ARG002 - part of the contract
+    ) -> FloatArray:
+        """Return the response to transformed inputs, shape (n,)."""
+        return respond(state, X)
+
+    def write_state(self, state: BDTState, weights: Element) -> Mapping[str, bytes]:
+        """Write the forest as TMVA does."""
+        write_forest(state, weights)
+        return {}
+
+    def read_state(self, weights: Element, context: WeightContext) -> BDTState:
+        """Read a forest of TMVA or mvakit.
+
+        Raises
+        ------
+        WeightFileError
+            If the element is damaged, or holds something that cannot be applied.
+        """
+        if context.analysis is not AnalysisType.CLASSIFICATION:
+            raise WeightFileError(f"{context.title} is a BDT for {context.analysis}, which mvakit cannot apply")
+        return read_forest(weights, len(context.variables), context.options)
+
+    def ranking(self, state: BDTState, variables: Sequence[Variable]) -> Ranking | None:
+        """Return the variable importance: squared gains times squared weights of the cuts on each variable.
+
+        Each tree counts with its boost weight, the root is taken of the sums, and they add up to 1. TMVA's own files do
+        not hold it.
+        """
+        if not len(state.importance):
+            return None
+        values = zip(variables, state.importance.tolist(), strict=True)
+        return Ranking("Variable Importance", tuple((variable.label, value) for variable, value in values))
+
+    def monitoring(self, state: BDTState) -> tuple[Curve, ...]:
+        """Return boost weight, error fraction and number of nodes against the number of the tree."""
+        tree = np.arange(len(state.boost_weight), dtype=np.float64) + 0.5
+        after = np.diff(state.first).astype(np.float64)
+        before = state.nodes_before.astype(np.float64)
+        curves = [
+            Curve("NodesBeforePruning", "nodes before pruning", "#tree", "#tree nodes", tree, before),
+            Curve("NodesAfterPruning", "nodes after pruning", "#tree", "#tree nodes", tree, after),
+        ]
+        if not state.gradient:
+            weights = Curve(
+                "BoostWeightVsTree", "Boost weights vs tree", "#tree", "boost weight", tree, state.boost_weight
+            )
+            curves.insert(0, weights)
+            if np.isfinite(state.error).all():
+                title = "error fraction vs tree number"
+                curves.insert(1, Curve("ErrFractHist", title, "#tree", "error fraction", tree, state.error))
+        return tuple(curves)
+
+    def structure(self, state: BDTState) -> Forest | None:
+        """Return the trees; a leaf's value is its response, 1 or -1, or its purity.
+
+        There is none where trees alone do not say all: with Fisher cuts, or a preselection.
+        """
+        if len(state.nodes.discriminants) or state.preselection is not None:
+            return None
+        nodes = state.nodes
+        return Forest(
+            first=state.first, variable=nodes.variable, cut=nodes.cut, left=nodes.left, right=nodes.right,
+            value=state.answers(), tree_weight=state.boost_weight, purity=nodes.purity.astype(np.float64),
+        )  # fmt: skip

@@ -1,0 +1,245 @@
+"""The options of BDT, as TMVA spells them."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+
+from mvakit.errors import MvakitWarning, OptionError
+from mvakit.method import MethodOptions
+from mvakit.options import option
+
+__all__ = ["BDTOptions"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class BDTOptions(MethodOptions):
+    """Options of boosted decision trees."""
+
+    n_trees: int = option("NTrees", 800, "number of trees in the forest", minimum=1, maximum=1_000_000)
+    max_depth: int = option("MaxDepth", 3, "largest depth of a tree", minimum=1, maximum=500)
+    min_node_size: str = option(
+        "MinNodeSize",
+        "5%",
+        "what a node has to hold at least, in percent of the training events, counted and weighted; '5%' and '5' are "
+        "the same",
+        unit="%",
+    )
+    n_cuts: int = option(
+        "nCuts",
+        20,
+        "how many cuts, at equal steps through the range of each variable at each node, are tried; -1 for every edge of "
+        "at most 256 bins of the variable, each with as many events, which takes half the time",
+        minimum=-1,
+        maximum=65_535,
+    )
+    boost_type: str = option(
+        "BoostType",
+        "AdaBoost",
+        "how trees are boosted",
+        choices=("AdaBoost", "RealAdaBoost", "AdaCost", "Bagging", "Grad"),
+    )
+    ada_boost_beta: float = option("AdaBoostBeta", 0.5, "learning rate of AdaBoost", minimum=1e-9, maximum=1e3)
+    shrinkage: float = option("Shrinkage", 1.0, "learning rate of Grad", minimum=1e-9, maximum=1e3)
+    use_bagged_boost: bool = option("UseBaggedBoost", False, "grow each tree from a random sample of the events")
+    bagged_sample_fraction: float = option(
+        "BaggedSampleFraction",
+        0.6,
+        "mean number of times that an event is in a random sample",
+        minimum=1e-6,
+        maximum=10,
+    )
+    use_randomised_trees: bool = option(
+        "UseRandomisedTrees", False, "choose the cut at each node from a random subset of the variables"
+    )
+    use_n_vars: int = option("UseNvars", 0, "size of that subset; 0 for sqrt(number of variables)", minimum=0)
+    use_poisson_n_vars: bool = option("UsePoissonNvars", True, "take UseNvars for the mean of a Poisson distribution")
+    use_yes_no_leaf: bool = option(
+        "UseYesNoLeaf", True, "a leaf says signal or background, not its purity (AdaBoost and Bagging)"
+    )
+    node_purity_limit: float = option(
+        "NodePurityLimit", 0.5, "nodes with a larger purity are signal", minimum=0.0, maximum=1.0
+    )
+    separation_type: str = option(
+        "SeparationType",
+        "GiniIndex",
+        "criterion by which a cut is chosen; Grad uses the variance of its residuals",
+        choices=("CrossEntropy", "GiniIndex", "GiniIndexWithLaplace", "MisClassificationError", "SDivSqrtSPlusB"),
+    )
+    negative_weights: str = option(
+        "NegWeightTreatment",
+        "InverseBoostNegWeights",
+        "what becomes of events with negative weights: boosted inversely (Grad keeps them as they are), left out "
+        "(two spellings), paired with the nearest positive events, or kept as they are",
+        choices=(
+            "InverseBoostNegWeights", "IgnoreNegWeightsInTraining", "NoNegWeightsInTraining", "PairNegWeightsGlobal",
+            "Pray",
+        ),
+    )  # fmt: skip
+    signal_to_background: float = option(
+        "SigToBkgFraction", 1.0, "ratio of signal to background in the training", minimum=1e-9, maximum=1e9
+    )
+    skip_normalization: bool = option(
+        "SkipNormalization", False, "keep the weights of signal and background as they are"
+    )
+    cost_ss: float = option("Css", 1.0, "AdaCost: cost of signal taken for signal", minimum=0.0, maximum=1.0)
+    cost_sb: float = option("Cts_sb", 1.0, "AdaCost: cost of signal taken for background", minimum=0.0, maximum=1.0)
+    cost_bs: float = option("Ctb_ss", 1.0, "AdaCost: cost of background taken for signal", minimum=0.0, maximum=1.0)
+    cost_bb: float = option("Cbb", 1.0, "AdaCost: cost of background taken for background", minimum=0.0, maximum=1.0)
+    prune_method: str = option(
+        "PruneMethod",
+        "NoPruning",
+        "how splits are taken back after a tree has grown (neither for Grad nor for randomised trees)",
+        choices=("NoPruning", "ExpectedError", "CostComplexity"),
+    )
+    prune_strength: float = option(
+        "PruneStrength",
+        0.0,
+        "how much is pruned: standard deviations for ExpectedError, percent of the sequence for CostComplexity; for the "
+        "latter a negative number lets a part of the events decide",
+    )
+    pruning_fraction: float = option(
+        "PruningValFraction", 0.5, "share of the events that decide on pruning", minimum=1e-6, maximum=0.5
+    )
+    use_fisher_cuts: bool = option(
+        "UseFisherCuts",
+        False,
+        "try, at each node, a cut on a Fisher discriminant of correlated variables; sets nCuts=20",
+    )
+    least_correlation: float = option(
+        "MinLinCorrForFisher",
+        0.8,
+        "how much two variables have to be correlated to be part of the discriminant",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    exclusive_variables: bool = option(
+        "UseExclusiveVars", False, "do not try variables of the discriminant on their own"
+    )
+    do_preselection: bool = option(
+        "DoPreselection", False, "cut off the ends of variables that hold one class only before trees are grown"
+    )
+    old_n_events_min: int = option("nEventsMin", 0, "deprecated: MinNodeSize as a number of events", minimum=0)
+    old_n_nodes_max: int = option("NNodesMax", 0, "deprecated: MaxDepth as a number of nodes", minimum=0)
+    old_use_bagged_grad: bool = option("UseBaggedGrad", False, "deprecated: UseBaggedBoost")
+    old_grad_bagging_fraction: float = option(
+        "GradBaggingFraction", 0.0, "deprecated: BaggedSampleFraction", minimum=0.0, maximum=10.0
+    )
+    old_use_n_train_events: int = option(
+        "UseNTrainEvents", 0, "deprecated: BaggedSampleFraction as a number of events", minimum=0
+    )
+
+    @property
+    def yes_no(self) -> bool:
+        """Whether leaves say signal or background rather than a purity."""
+        return self.use_yes_no_leaf and self.boost_type in {"AdaBoost", "Bagging"}
+
+    @property
+    def bagged(self) -> bool:
+        """Whether each tree sees a random sample."""
+        return self.use_bagged_boost or self.old_use_bagged_grad or self.boost_type == "Bagging"
+
+    def min_percent(self, n_events: int) -> float:
+        """Return MinNodeSize in percent of `n_events`.
+
+        Raises
+        ------
+        OptionError
+            If it is no number between 0 and 50.
+        """
+        if self.old_n_events_min > 0:
+            percent = 100.0 * self.old_n_events_min / n_events
+            if not percent < 50:
+                raise OptionError(
+                    f"the option 'nEventsMin' of BDT has to be less than half of the {n_events} training events, not "
+                    f"{self.old_n_events_min}"
+                )
+            return percent
+        text = self.min_node_size.replace(" ", "")
+        try:
+            percent = float(text.removesuffix("%"))
+        except ValueError:
+            percent = -1.0
+        if not 0 < percent < 50:
+            raise OptionError(
+                "the option 'MinNodeSize' of BDT takes a percentage between 0 and 50, both excluded, as in '2.5%', not "
+                f"{self.min_node_size!r}"
+            )
+        return percent
+
+    @property
+    def steps(self) -> int:
+        """NCuts, which UseFisherCuts sets to 20."""
+        return 20 if self.use_fisher_cuts else self.n_cuts
+
+    @property
+    def prunes(self) -> bool:
+        """Whether trees are pruned."""
+        return self.prune_method != "NoPruning" and self.boost_type != "Grad" and not self.use_randomised_trees
+
+    @property
+    def validates(self) -> bool:
+        """Whether a part of the events decides on pruning."""
+        return self.prunes and self.prune_strength < 0
+
+    def depth(self) -> int:
+        """Return MaxDepth, or what NNodesMax makes of it."""
+        if not self.old_n_nodes_max:
+            return self.max_depth
+        depth, nodes = 0, 1
+        while nodes < self.old_n_nodes_max:
+            nodes *= 3
+            depth += 1
+        return depth
+
+    def sample_fraction(self, n_events: int) -> float:
+        """Return BaggedSampleFraction, or what its older spellings make of it."""
+        if self.old_use_n_train_events:
+            return self.old_use_n_train_events / n_events
+        return self.old_grad_bagging_fraction or self.bagged_sample_fraction
+
+    def validation_period(self) -> int:
+        """Return n where every n-th event decides on pruning."""
+        period = 1.0 / self.pruning_fraction
+        return math.ceil(period) if period % 1.0 > 0.5 else math.floor(period)
+
+    def check(self) -> None:
+        """Refuse values that cannot be; warn of those that TMVA overrules, and of deprecated options.
+
+        Raises
+        ------
+        OptionError
+            Naming the option.
+        """
+        if not self.old_n_events_min:
+            self.min_percent(1)
+        if self.prune_method == "ExpectedError" and self.prune_strength < 0:
+            raise OptionError(
+                "the option 'PruneStrength' of BDT may be negative for PruneMethod=CostComplexity only, not for "
+                f"ExpectedError, and is {self.prune_strength:g}"
+            )
+        if self.prune_method != "NoPruning" and not self.prunes:
+            trees = "trees of BoostType=Grad" if self.boost_type == "Grad" else "randomised trees"
+            warnings.warn(
+                f"the option 'PruneMethod' of BDT is {self.prune_method}, but {trees} are not pruned",
+                MvakitWarning,
+                stacklevel=3,
+            )
+        if self.use_fisher_cuts and self.n_cuts != self.steps:
+            warnings.warn(
+                f"the option 'UseFisherCuts' of BDT sets nCuts={self.steps}; it was {self.n_cuts}",
+                MvakitWarning,
+                stacklevel=3,
+            )
+        for name, value, replacement in (
+            ("nEventsMin", self.old_n_events_min, "MinNodeSize, in percent of the training events"),
+            ("NNodesMax", self.old_n_nodes_max, f"MaxDepth={self.depth()}"),
+            ("UseBaggedGrad", self.old_use_bagged_grad, "UseBaggedBoost"),
+            ("GradBaggingFraction", self.old_grad_bagging_fraction, "BaggedSampleFraction"),
+            ("UseNTrainEvents", self.old_use_n_train_events, "BaggedSampleFraction, a fraction of the training events"),
+        ):
+            if value:
+                warnings.warn(
+                    f"the option {name!r} of BDT is deprecated; use {replacement}", MvakitWarning, stacklevel=3
+                )

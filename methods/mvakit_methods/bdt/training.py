@@ -1,0 +1,141 @@
+"""The training loop: sample, tree, boost, and again."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mvakit.errors import MethodError
+from mvakit.method import FitContext
+from mvakit_methods.bdt.binning import bin_variables
+from mvakit_methods.bdt.boosting import AdaptiveBoost, Boost, GradientBoost
+from mvakit_methods.bdt.events import TrainingEvents
+from mvakit_methods.bdt.fisher_cuts import FisherSearch
+from mvakit_methods.bdt.forest import BDTState
+from mvakit_methods.bdt.grower import CodeSearch, Grower, Growth, Search, Tree, ValueSearch
+from mvakit_methods.bdt.options import BDTOptions
+from mvakit_methods.bdt.partition import CHUNK, leaf_sums, walk
+from mvakit_methods.bdt.pruning import prune_by_cost_complexity, prune_by_expected_error, prune_by_validation
+from mvakit_methods.bdt.randomness import bagging_seed, draw_counts, subset_drawer
+from mvakit_methods.bdt.shaping import Shape
+from mvakit_methods.bdt.team import Team
+from mvakit_methods.bdt.trees import TreeArrays
+
+__all__ = ["train_forest"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def _search(events: TrainingEvents, options: BDTOptions, context: FitContext, team: Team) -> Search:
+    integer = np.array([variable.type == "I" for variable in context.variables])
+    if options.use_fisher_cuts:
+        return FisherSearch(
+            events.X, integer, options.steps, ~events.signal, least_correlation=options.least_correlation,
+            exclusive=options.exclusive_variables,
+        )  # fmt: skip
+    if options.steps > 0:
+        return ValueSearch(events.X, integer, options.steps)
+    # A histogram can be subtracted only if it was filled for every variable of both nodes.
+    return CodeSearch(bin_variables(events.X, team), subtract=not options.use_randomised_trees)
+
+
+def _walk(search: Search, tree: Tree, team: Team, leaf: npt.NDArray[np.uint32]) -> None:
+    """Write the leaf that each event reaches."""
+    inner = np.array(tree.variable) >= 0
+    variable = np.where(inner, tree.variable, 0).astype(np.uint32)
+    threshold, itself = np.array(tree.threshold, np.float32), np.arange(len(tree))
+    children = np.stack([np.where(inner, side, itself) for side in (tree.left, tree.right)], axis=1).astype(np.uint32)
+    depth, data = max(tree.depth), search.data
+    team.run(
+        lambda begin, end: walk(data, variable, threshold, children, depth, begin, end, leaf), len(leaf), 5 * len(leaf)
+    )
+
+
+def _add_up(
+    tree: Tree, boost: Boost, count: npt.NDArray[np.uint8], leaf: npt.NDArray[np.uint32], team: Team
+) -> FloatArray:
+    """Return what the events of the sample add up to in each leaf."""
+    sums = np.empty((-(-len(leaf) // CHUNK), len(tree), 5))
+    team.run(
+        lambda begin, end: leaf_sums(leaf, boost.group, boost.weight, boost.target, count, begin, end, sums),
+        len(sums),
+        5 * len(leaf),
+    )
+    # Chunk by chunk: the sum must not depend on how many there are at once.
+    return np.asarray(np.add.accumulate(sums)[-1])
+
+
+def _prune(shape: Shape, options: BDTOptions, events: TrainingEvents, leaf: npt.NDArray[np.uint32]) -> None:
+    """Take back the splits that do not pay."""
+    if options.prune_method == "ExpectedError":
+        prune_by_expected_error(shape, options.prune_strength)
+    elif not options.validates:
+        prune_by_cost_complexity(shape, options.prune_strength)
+    else:
+        signal, background = events.held_out & events.signal, events.held_out & ~events.signal
+        size = len(shape.tree)
+        prune_by_validation(
+            shape,
+            np.bincount(leaf[signal], events.weight[signal], size).astype(np.float64),
+            np.bincount(leaf[background], events.weight[background], size).astype(np.float64),
+        )
+
+
+def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContext, team: Team) -> BDTState:
+    """Grow a forest.
+
+    Raises
+    ------
+    MethodError
+        If not even the first tree separates anything.
+    """
+    n_variables = events.X.shape[1]
+    usable = np.flatnonzero(~events.held_out)
+    n, fraction, seed = len(usable), options.sample_fraction(len(usable)), options.random_seed
+    search = _search(events, options, context, team)
+    gradient = options.boost_type == "Grad"
+    boost: Boost = GradientBoost(events, options) if gradient else AdaptiveBoost(events, options)
+    growth = Growth(boost.criterion, options.depth(), options.min_percent(n))
+    grower = Grower(search, growth, team)
+    count, leaf = (~events.held_out).astype(np.uint8), np.empty(len(events.weight), np.uint32)
+    subset = options.use_n_vars or int(n_variables**0.5 + 0.6)
+    trees: list[TreeArrays] = []
+    boost_weight, error, nodes_before = [], [], []
+    importance = np.zeros(n_variables)
+    for i in range(options.n_trees):
+        context.tick(i, options.n_trees)
+        if options.bagged:
+            count[usable] = draw_counts(bagging_seed(i, seed), n, fraction)
+        choose = None
+        if options.use_randomised_trees:
+            choose = subset_drawer(bagging_seed(i, seed) + 1, n_variables, subset, poisson=options.use_poisson_n_vars)
+        tree = grower.grow(boost.positions(count if options.bagged or n < len(count) else None), choose)
+        _walk(search, tree, team, leaf)
+        shape = Shape(tree, _add_up(tree, boost, count, leaf, team), boost.criterion, options.node_purity_limit)
+        if options.yes_no:
+            shape.clean()
+        nodes_before.append(shape.n_nodes)
+        verdict = boost.learn(shape, leaf, count, team)
+        if not trees and (shape.n_nodes == 1 or verdict.boost_weight <= 0):
+            raise MethodError(
+                "BDT: no cut separates signal from background and leaves MinNodeSize="
+                f"{options.min_percent(n):g}% of the {n} training events on each side"
+            )
+        if options.prunes:
+            _prune(shape, options, events, leaf)
+            if options.yes_no:
+                shape.clean()
+        trees.append(shape.arrays(n_variables, verdict.response))
+        boost_weight.append(verdict.boost_weight)
+        error.append(verdict.error)
+        importance += verdict.boost_weight * shape.importance(n_variables)
+        if not verdict.go_on:
+            context.log.info(f"boosting ends with tree {i + 1}, whose error fraction is {verdict.error:.3g}")
+            break
+    context.tick(options.n_trees, options.n_trees)
+    importance = np.sqrt(importance)
+    return BDTState.join(
+        trees, n_variables, np.array(boost_weight), np.array(error), np.array(nodes_before),
+        importance / importance.sum(),
+        gradient=gradient, yes_no=options.yes_no, preselection=events.preselection,
+    )  # fmt: skip

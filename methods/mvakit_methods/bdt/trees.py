@@ -1,0 +1,125 @@
+"""Trees as flat arrays: as they are kept, and as they are laid out to be applied."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["CompleteTrees", "FlatTrees", "TreeArrays", "lay_out"]
+
+FloatArray = npt.NDArray[np.float64]
+
+UNROLLED_DEPTH: Final = 3
+_MAX_COMPLETE_DEPTH: Final = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TreeArrays:
+    """The nodes of one tree or, one tree after the other, of a forest.
+
+    Attributes
+    ----------
+    variable : ndarray of int32
+        The variable that is cut on; -1 for a leaf; ``n_variables + k`` for the k-th discriminant.
+    cut : ndarray of float32
+        An event goes right if its value is not below it, or its discriminant above it.
+    left, right : ndarray of int32
+        The children, counted within the tree; -1 for a leaf.
+    depth : ndarray of int32
+    purity, response, rms : ndarray of float32
+        Share of signal; for Grad, what a leaf adds, the mean residual in other nodes, and the spread of residuals.
+    kind : ndarray of int8
+        1 for a signal leaf, -1 for a background leaf, 0 for other nodes and -99 for the leaves of Grad, as in TMVA.
+    discriminants : ndarray of float64, shape (n_discriminants, n_variables + 1)
+        The coefficients of each, and the offset, of Fisher discriminants that nodes are cut on.
+    """
+
+    variable: npt.NDArray[np.int32]
+    cut: npt.NDArray[np.float32]
+    left: npt.NDArray[np.int32]
+    right: npt.NDArray[np.int32]
+    depth: npt.NDArray[np.int32]
+    purity: npt.NDArray[np.float32]
+    response: npt.NDArray[np.float32]
+    rms: npt.NDArray[np.float32]
+    kind: npt.NDArray[np.int8]
+    discriminants: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.variable)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CompleteTrees:
+    """Trees of one depth without gaps: the children of node k are 2 k + 1 and 2 k + 2.
+
+    Attributes
+    ----------
+    depth : int
+    variable : ndarray of uint32, shape (n_trees, 2**depth - 1)
+    cut : ndarray of float32, shape (n_trees, 2**depth - 1)
+    value : ndarray of float64, shape (n_trees, 2**depth)
+        From the leftmost leaf to the rightmost one.
+    """
+
+    depth: int
+    variable: npt.NDArray[np.uint32]
+    cut: npt.NDArray[np.float32]
+    value: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FlatTrees:
+    """Trees of any shape; a leaf is its own child.
+
+    Attributes
+    ----------
+    root : ndarray of uint32, shape (n_trees,)
+    variable : ndarray of uint32, shape (n_nodes,)
+    cut : ndarray of float32, shape (n_nodes,)
+    children : ndarray of uint32, shape (n_nodes, 2)
+    value : ndarray of float64, shape (n_nodes,)
+    """
+
+    root: npt.NDArray[np.uint32]
+    variable: npt.NDArray[np.uint32]
+    cut: npt.NDArray[np.float32]
+    children: npt.NDArray[np.uint32]
+    value: FloatArray
+
+
+def lay_out(nodes: TreeArrays, first: npt.NDArray[np.int64], value: FloatArray) -> CompleteTrees | FlatTrees:
+    """Lay trees out for application; `value` is what each node adds if it is a leaf.
+
+    To these trees a discriminant is a variable that is 1 above the cut, and 0 otherwise.
+    """
+    inner = nodes.variable >= 0
+    cuts = np.where(nodes.variable >= nodes.discriminants.shape[1] - 1, np.float32(0.5), nodes.cut)
+    offset = np.repeat(first[:-1], np.diff(first))
+    itself = np.arange(len(nodes))
+    left = np.where(inner, nodes.left + offset, itself)
+    right = np.where(inner, nodes.right + offset, itself)
+    depth = max(int(nodes.depth.max()), UNROLLED_DEPTH)
+    if depth > _MAX_COMPLETE_DEPTH:
+        return FlatTrees(
+            first[:-1].astype(np.uint32),
+            np.where(inner, nodes.variable, 0).astype(np.uint32),
+            cuts,
+            np.stack([left, right], axis=1).astype(np.uint32),
+            value,
+        )
+    # Level by level; below a leaf both sides lead to the leaf again.
+    level, variable, cut = first[:-1, None], [], []
+    for _ in range(depth):
+        variable.append(np.where(inner[level], nodes.variable[level], 0))
+        cut.append(cuts[level])
+        level = np.stack([left[level], right[level]], axis=2).reshape(len(level), -1)
+    return CompleteTrees(
+        depth,
+        np.concatenate(variable, axis=1).astype(np.uint32),
+        np.ascontiguousarray(np.concatenate(cut, axis=1), np.float32),
+        value[level],
+    )
