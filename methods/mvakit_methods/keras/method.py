@@ -215,7 +215,9 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
     def monitoring(self, state: PyKerasState) -> tuple[Curve, ...]:
         """Return the loss, the validation loss and the metrics against the epoch."""
         return tuple(
-            Curve(name, name, "epoch", name.removeprefix("val_"), np.arange(1, len(values) + 1, dtype=np.float64), values)
+            Curve(
+                name, name, "epoch", name.removeprefix("val_"), np.arange(1, len(values) + 1, dtype=np.float64), values
+            )
             for name, values in state.history
         )
 
