@@ -15,9 +15,8 @@ from mvakit.dataloader import DataLoader
 from mvakit.dataset import DataSet
 from mvakit.errors import DataError, MethodError, did_you_mean
 from mvakit.evaluation import (
-    ClassificationResult,
     RocCurve,
-    evaluate_classification,
+    one_vs_rest_curve,
     rank_by_separation,
     roc_curve_of,
     variable_statistics,
@@ -27,8 +26,8 @@ from mvakit.model import Model, book, train
 from mvakit.options import Options, option
 from mvakit.progress import Messenger, progress_bar, show_messages
 from mvakit.resultfile import ResultContents, check_name, write_result_file
-from mvakit.results import TestedModel, dataset_contents, two_classes
-from mvakit.tables import evaluation_table, overtraining_table, ranking_table, statistics_table
+from mvakit.results import Result, TestedModel, dataset_contents, evaluate, several_classes, two_classes
+from mvakit.tables import ranking_table, result_tables, statistics_table
 from mvakit.transformations import fit_chain, parse_list
 from mvakit.types import AnalysisType, TreeType
 from mvakit.variables import internal_name
@@ -78,7 +77,7 @@ class BookedMethod:
         Once it is trained.
     scores : dict of TreeType to ndarray
         Responses on the training and the test sample, once it is tested.
-    result : ClassificationResult or None
+    result : ClassificationResult, MulticlassResult, RegressionResult or None
         Once it is evaluated.
     """
 
@@ -88,7 +87,7 @@ class BookedMethod:
     weight_file: Path
     model: Model | None = None
     scores: dict[TreeType, FloatArray] = field(default_factory=dict)
-    result: ClassificationResult | None = None
+    result: Result | None = None
 
     def __repr__(self) -> str:
         state = "evaluated" if self.result else "tested" if self.scores else "trained" if self.model else "booked"
@@ -99,6 +98,18 @@ class BookedMethod:
         return self.title
 
     GetMethodName = GetName
+
+    def tested(self) -> TestedModel:
+        """Return the model with its responses.
+
+        Raises
+        ------
+        MethodError
+            If it is not trained and tested.
+        """
+        if self.model is None or not self.scores:
+            raise MethodError(f"{self.title!r} is not tested: call TrainAllMethods and TestAllMethods first")
+        return TestedModel(self.model, self.weight_file, self.scores[TreeType.TRAINING], self.scores[TreeType.TESTING])
 
     def GetMethodTypeName(self) -> str:
         """Return TMVA's name of the method."""
@@ -203,7 +214,9 @@ class Factory:
         dataset = loader.prepare()
         analysis = self._analysis(dataset)
         _check_names(title, dataset)
-        for chain in parse_list(self.options.transformations, dataset.variables, dataset.classes):
+        for chain in parse_list(
+            self.options.transformations, dataset.variables, dataset.classes, dataset.targets, dataset.spectators
+        ):
             self.log.detail(f"current transformation string: '{chain}'")
         names = CONFIG.GetIONames()
         folder = Path(names.fWeightFileDirPrefix) / ("" if loader is self._own else loader.name) / names.fWeightFileDir
@@ -273,7 +286,7 @@ class Factory:
             dataset = next(iter(methods.values())).loader.prepare()
             analysis = self._analysis(dataset)
             self.log.info(f"Train all methods for {analysis} ...")
-            self._say_inputs(dataset)
+            self._say_inputs(dataset, analysis)
             for booked in methods.values():
                 self._train(booked, dataset, analysis)
             for booked in methods.values():
@@ -313,13 +326,15 @@ class Factory:
             booked.model.save(booked.weight_file)
             log.info(f"Creating xml weight file: {booked.weight_file}")
 
-    def _say_inputs(self, dataset: DataSet) -> None:
-        """Print moments of the variables after each transformation, and their ranking by separation."""
-        sample = dataset.train
-        for text in parse_list(self.options.transformations, dataset.variables, dataset.classes):
-            chain = fit_chain(text, sample, dataset.variables, dataset.classes)
+    def _say_inputs(self, dataset: DataSet, analysis: AnalysisType) -> None:
+        """Print moments of the variables after each transformation, and of two classes their ranking by separation."""
+        sample, columns = dataset.train, (dataset.variables, dataset.classes, dataset.targets, dataset.spectators)
+        for text in parse_list(self.options.transformations, *columns):
+            chain = fit_chain(text, sample, *columns)
             moments = variable_statistics(dataset.labels, chain.apply(sample.X) if chain else sample.X, sample.weight)
             self.log.info(f"Input variables after the transformation {chain.suffix}:\n" + statistics_table(moments))
+        if analysis is not AnalysisType.CLASSIFICATION:
+            return
         ranks = rank_by_separation(
             [v.title or v.label for v in dataset.variables],
             sample.X,
@@ -375,17 +390,9 @@ class Factory:
             if not booked.scores:
                 raise MethodError(f"{booked.title!r} is not tested: call TestAllMethods before EvaluateAllMethods")
             self.log.info(f"Evaluate classifier: {booked.title}")
-            dataset = booked.loader.prepare()
-            booked.result = evaluate_classification(
-                booked.title,
-                two_classes(booked.scores[TreeType.TESTING], dataset.test, booked.title),
-                two_classes(booked.scores[TreeType.TRAINING], dataset.train, booked.title),
-                method_type=booked.method.name,
-                dataset=dataset.name,
-            )
-        results = [booked.result for booked in self._all() if booked.result]
-        self.log.info(evaluation_table(results))
-        self.log.info(overtraining_table(results))
+            booked.result = evaluate(booked.tested(), booked.loader.prepare())
+        for table in result_tables([booked.result for booked in self._all() if booked.result]):
+            self.log.info(table)
         if self.target is not None:
             self._write(self.target)
 
@@ -393,11 +400,7 @@ class Factory:
         contents = []
         for methods in self._booked.values():
             dataset = next(iter(methods.values())).loader.prepare()
-            tested = [
-                TestedModel(b.model, b.weight_file, b.scores[TreeType.TRAINING], b.scores[TreeType.TESTING])
-                for b in methods.values()
-                if b.model
-            ]
+            tested = [booked.tested() for booked in methods.values()]
             contents.append(dataset_contents(dataset, self._analysis(dataset), tested, self.options.transformations))
         write_result_file(target, ResultContents(contents))
         for methods in self._booked.values():
@@ -412,7 +415,7 @@ class Factory:
 
     # ------------------------------------------------------------------------------------- questions
 
-    def GetResults(self, loader: DataLoader | str, title: str) -> ClassificationResult:
+    def GetResults(self, loader: DataLoader | str, title: str) -> Result:
         """Return everything measured on a method.
 
         Raises
@@ -430,50 +433,51 @@ class Factory:
     ) -> Any:
         """Return the exact ROC curve of a method, or without a title a figure of the curves of all of them.
 
-        Raises
-        ------
-        MethodError
-            If a method is not tested.
-        """
-        if iClass:
-            raise MethodError(f"a classification has its signal in class 0, so there is no curve of class {iClass}")
-        if not title:
-            from mvakit.display import display
-
-            name = loader if isinstance(loader, str) else loader.name
-            return display().draw_roc([self.GetResults(name, t) for t in self._booked.get(name, {})])
-        return self._roc(self._find(loader, title), type)
-
-    def _roc(self, booked: BookedMethod, type: TreeType | str) -> RocCurve:
-        kind = TreeType.parse(type)
-        if not booked.scores:
-            raise MethodError(f"{booked.title!r} is not tested: call TestAllMethods first")
-        dataset = booked.loader.prepare()
-        sample = dataset.train if kind is TreeType.TRAINING else dataset.test
-        if booked.result is not None and kind is not TreeType.TRAINING:
-            return booked.result.roc
-        two = two_classes(
-            booked.scores[TreeType.TRAINING if kind is TreeType.TRAINING else TreeType.TESTING], sample, booked.title
-        )
-        return roc_curve_of(two, orientation=two.orientation)
-
-    def GetROCIntegral(
-        self, loader: DataLoader | str, title: str, iClass: int = 0, type: TreeType | str = TreeType.TESTING
-    ) -> float:
-        """Return the exact, weighted area under the ROC curve.
-
         Parameters
         ----------
         loader : DataLoader or str
         title : str
         iClass : int
-            The class taken for signal; a classification has one signal.
+            Of a multiclass method, the class that is taken for signal against all others.
         type : TreeType
             ``Types.kTesting`` or ``Types.kTraining``.
+
+        Raises
+        ------
+        MethodError
+            If a method is not tested, or is a regression, which has no ROC curve.
         """
-        if iClass:
-            raise MethodError(f"a classification has its signal in class 0, so there is no curve of class {iClass}")
-        return self._roc(self._find(loader, title), type).area
+        if not title:
+            from mvakit.display import display
+
+            name = loader if isinstance(loader, str) else loader.name
+            return display().draw_roc([self.GetResults(name, t) for t in self._booked.get(name, {})])
+        return self._roc(self._find(loader, title), iClass, type)
+
+    def _roc(self, booked: BookedMethod, i_class: int, type: TreeType | str) -> RocCurve:
+        training = TreeType.parse(type) is TreeType.TRAINING
+        tested, dataset = booked.tested(), booked.loader.prepare()
+        sample, scores = (dataset.train, tested.train_scores) if training else (dataset.test, tested.test_scores)
+        if tested.model.analysis is AnalysisType.REGRESSION:
+            raise MethodError(f"{booked.title!r} is a regression, which has no ROC curve")
+        if tested.model.analysis is AnalysisType.MULTICLASS:
+            if not 0 <= i_class < len(dataset.classes):
+                raise MethodError(f"there is no class {i_class}; the classes are 0 to {len(dataset.classes) - 1}")
+            return one_vs_rest_curve(several_classes(scores, sample, dataset, booked.title), i_class)
+        if i_class:
+            raise MethodError(f"a classification has its signal in class 0, so there is no curve of class {i_class}")
+        two = two_classes(scores, sample, booked.title)
+        # Cuts are oriented by the test sample, in the training sample as well.
+        orientation = (
+            two_classes(tested.test_scores, dataset.test, booked.title).orientation if training else two.orientation
+        )
+        return roc_curve_of(two, orientation=orientation)
+
+    def GetROCIntegral(
+        self, loader: DataLoader | str, title: str, iClass: int = 0, type: TreeType | str = TreeType.TESTING
+    ) -> float:
+        """Return the exact, weighted area under the ROC curve; the parameters are those of `GetROCCurve`."""
+        return self._roc(self._find(loader, title), iClass, type).area
 
 
 # ---------------------------------------------------------------------------------------------- helpers

@@ -360,6 +360,8 @@ def book(
     method_type = method_class(method)
     analysis = analysis or dataset.default_analysis()
     _check_capabilities(method_type, analysis)
+    if analysis is AnalysisType.REGRESSION and not dataset.targets:
+        raise MethodError(f"a regression needs a target, and {dataset.name!r} has none: call AddTarget")
     instance = method_type(
         method_type.options_type.parse(options, owner=f"{method_type.name} ({title or method})", **keywords)
     )

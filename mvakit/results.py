@@ -1,7 +1,8 @@
-"""From trained and tested models to what the result file holds of them."""
+"""From trained and tested models to what is measured on them, and to what the result file holds of them."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,21 +12,31 @@ import numpy.typing as npt
 
 from mvakit.dataset import DataSet, Sample
 from mvakit.evaluation import (
+    ClassificationResult,
     Histogram1D,
+    MulticlassResult,
+    MulticlassSample,
+    RegressionResult,
+    RegressionSample,
     TwoClassSample,
     correlation_matrix,
     distribution_pair,
+    evaluate_classification,
+    evaluate_multiclass,
+    evaluate_regression,
+    multiclass_histograms,
     response_histograms,
 )
 from mvakit.model import Model, pdf_weight
 from mvakit.pdfs import ResponsePdfs
-from mvakit.resultfile import DatasetContents, MethodContents, TransformedInputs
+from mvakit.resultfile import DatasetContents, Histogram2D, MethodContents, TransformedInputs, regression_histograms
 from mvakit.transformations import fit_chain, parse_list
 from mvakit.types import AnalysisType
 
-__all__ = ["TestedModel", "dataset_contents", "two_classes"]
+__all__ = ["Result", "TestedModel", "dataset_contents", "evaluate", "several_classes", "two_classes"]
 
 FloatArray = npt.NDArray[np.float64]
+Result = ClassificationResult | MulticlassResult | RegressionResult
 
 _PROBABILITY_BINS = 40
 
@@ -54,26 +65,74 @@ def two_classes(scores: FloatArray, sample: Sample, title: str) -> TwoClassSampl
     return TwoClassSample.from_arrays(scores, sample.is_signal, sample.weight, what=f"responses of {title}")
 
 
+def several_classes(scores: FloatArray, sample: Sample, dataset: DataSet, title: str) -> MulticlassSample:
+    """Return the responses to the events of a sample, with a column for each class."""
+    return MulticlassSample.from_arrays(
+        scores, sample.class_index, sample.weight, classes=dataset.classes, what=f"responses of {title}"
+    )
+
+
+def _estimates(scores: FloatArray, sample: Sample, dataset: DataSet, title: str) -> RegressionSample:
+    names = [target.label for target in dataset.targets]
+    return RegressionSample.from_arrays(
+        scores, sample.targets, sample.weight, names=names, what=f"estimates of {title}"
+    )
+
+
+def evaluate(tested: TestedModel, dataset: DataSet) -> Result:
+    """Measure a tested model, as its analysis asks.
+
+    Returns
+    -------
+    ClassificationResult, MulticlassResult or RegressionResult
+
+    Raises
+    ------
+    DataError
+        If responses are not finite, or a class has no events or no positive sum of weights.
+    """
+    model, title = tested.model, tested.model.title
+    samples = ((tested.test_scores, dataset.test), (tested.train_scores, dataset.train))
+    kind, name = model.method.name, dataset.name
+    if model.analysis is AnalysisType.REGRESSION:
+        estimated = [_estimates(*pair, dataset, title) for pair in samples]
+        return evaluate_regression(title, *estimated, method_type=kind, dataset=name)
+    if model.analysis is AnalysisType.MULTICLASS:
+        sorted_out = [several_classes(*pair, dataset, title) for pair in samples]
+        return evaluate_multiclass(title, *sorted_out, method_type=kind, dataset=name)
+    separated = [two_classes(*pair, title) for pair in samples]
+    return evaluate_classification(title, *separated, method_type=kind, dataset=name)
+
+
 def _transformed(sample: Sample, text: str, dataset: DataSet) -> TransformedInputs:
-    chain = fit_chain(text, dataset.train, dataset.variables, dataset.classes)
-    return TransformedInputs(sample.with_inputs(chain.apply(sample.X)) if chain else sample, chain.suffix)
+    chain = fit_chain(text, dataset.train, dataset.variables, dataset.classes, dataset.targets, dataset.spectators)
+    if chain:
+        sample = sample.with_inputs(chain.apply(sample.X))
+    if "Target" in chain.kinds:
+        sample = dataclasses.replace(sample, targets=chain.apply_targets(sample.targets))
+    return TransformedInputs(sample, chain.suffix)
+
+
+def _histograms(tested: TestedModel, dataset: DataSet) -> list[Histogram1D | Histogram2D]:
+    model, title = tested.model, tested.model.title
+    samples = ((tested.test_scores, dataset.test), (tested.train_scores, dataset.train))
+    if model.analysis is AnalysisType.REGRESSION:
+        return regression_histograms(title, dataset, tested.test_scores, tested.train_scores)
+    if model.analysis is AnalysisType.MULTICLASS:
+        return [*multiclass_histograms(title, *(several_classes(*pair, dataset, title) for pair in samples))]
+    of_pdfs = _pdf_histograms(tested, model.pdfs, dataset) if model.pdfs else []
+    return [*of_pdfs, *response_histograms(title, *(two_classes(*pair, title) for pair in samples))]
 
 
 def _method(tested: TestedModel, dataset: DataSet) -> MethodContents:
     model = tested.model
-    histograms = response_histograms(
-        model.title,
-        two_classes(tested.test_scores, dataset.test, model.title),
-        two_classes(tested.train_scores, dataset.train, model.title),
-    )
-    of_pdfs = _pdf_histograms(tested, model.pdfs, dataset) if model.pdfs else []
     inputs = dataset.test.with_inputs(model.chain.apply(dataset.test.X)) if model.chain else dataset.test
     return MethodContents(
         model.method.name,
         model.title,
         str(tested.weight_file),
         str(tested.weight_file.parent),
-        (*of_pdfs, *histograms),
+        _histograms(tested, dataset),
         model.method.monitoring(model.state),
         tested.train_scores,
         tested.test_scores,
@@ -133,7 +192,7 @@ def dataset_contents(
     """
     inputs = [
         _transformed(dataset.train, text, dataset)
-        for text in parse_list(transformations, dataset.variables, dataset.classes)
+        for text in parse_list(transformations, dataset.variables, dataset.classes, dataset.targets, dataset.spectators)
     ]
     correlations = {}
     for index, name in enumerate(dataset.classes):

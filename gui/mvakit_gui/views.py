@@ -299,7 +299,7 @@ class DatasetViews:
                 {
                     true: histogram
                     for true in classes
-                    if (histogram := self._histogram(title, f"{which}_{true}_prob_for_{name}")) is not None
+                    if (histogram := self._histogram(title, f"{which}_{name}_prob_for_{true}")) is not None
                 }
                 for which in ("Test", "Train")
             ]

@@ -82,6 +82,8 @@ def solve_covariance(
     labels: Sequence[str],
     refuse: Callable[[str], MvakitError],
     log: Messenger,
+    *,
+    where: str = "within the classes",
 ) -> FloatArray:
     """Solve ``covariance @ x = right``, or say which variables stand in the way.
 
@@ -100,6 +102,8 @@ def solve_covariance(
         Makes an error from a sentence.
     log : Messenger
         Hears of what is doubtful.
+    where : str
+        What the spread was looked for in, for messages.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def solve_covariance(
     flat = [label for label, v, r in zip(labels, variance, rounding, strict=True) if not v > r]
     if flat:
         raise refuse(
-            f"{_listed(flat)} no spread within the classes, so the covariance matrix cannot be inverted; "
+            f"{_listed(flat)} no spread {where}, so the covariance matrix cannot be inverted; "
             "leave out what is constant"
         )
     scale = np.sqrt(variance)

@@ -1,8 +1,13 @@
-r"""The linear discriminant: weighted least squares on the class, signal being 1 and background 0.
+r"""The linear discriminant: weighted least squares on the class or on regression targets.
 
-With the weighted mean `m` and covariance `C` of all events and their covariance `c` with the target, the coefficients are
-:math:`a = C^{-1} c`. For two classes TMVA replaces the offset of the fit, :math:`\bar y - a m`, by :math:`-a m / 2`, which
-shifts the response and changes nothing else. A file with several outputs holds one set of coefficients for each.
+With the weighted mean `m` and covariance `C` of all events and their covariance `c` with what is to be learnt, `y`, the
+coefficients are :math:`a = C^{-1} c` and the offset is :math:`\bar y - a m`; each output has its own. What is learnt is
+
+- in a classification 1 for signal and 0 for background. TMVA replaces the offset by :math:`-a m / 2`, which shifts the
+  response and changes nothing else;
+- in a regression the targets, as TMVA does;
+- in a multiclass analysis, which TMVA's LD has not, 1 for the class of the output and 0 for the others. The outputs of an
+  event add up to 1; they estimate the probabilities of the classes, but being linear they may leave the range 0 to 1.
 """
 
 from __future__ import annotations
@@ -27,8 +32,6 @@ __all__ = ["LD", "LDOptions", "LDState"]
 
 FloatArray = npt.NDArray[np.float64]
 
-_MAX_OUTPUTS = 10_000
-
 
 @dataclass(frozen=True, kw_only=True)
 class LDOptions(MethodOptions):
@@ -50,11 +53,11 @@ class LDState:
 
 
 class LD(Method[LDOptions, LDState]):
-    """Linear discriminant of two classes, equivalent to `Fisher` up to scale when the classes weigh the same."""
+    """Linear least squares. For two classes of the same weight it is equivalent to `Fisher` up to scale."""
 
     name: ClassVar[str] = "LD"
     options_type: ClassVar[type[MethodOptions]] = LDOptions
-    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset({AnalysisType.CLASSIFICATION}))
+    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset(AnalysisType))
 
     def fit(self, train: Sample, context: FitContext) -> LDState:
         """Solve the normal equations.
@@ -62,18 +65,12 @@ class LD(Method[LDOptions, LDState]):
         Raises
         ------
         MethodError
-            If a class has no events or no positive sum of weights, or if variables are constant or linearly dependent.
+            If the events, or those of a class, have no positive sum of weights, or if variables are constant or linearly
+            dependent.
         """
-        for index, name in enumerate(context.classes):
-            events = train.class_index == index
-            weight = float(train.weight[events].sum())
-            if not weight > 0:
-                raise self.refuse(
-                    f"the {int(events.sum())} training events of class {name!r} have a sum of weights of {weight:g}; "
-                    "it has to be positive"
-                )
+        self._check_weights(train, context)
         width = train.X.shape[1]
-        joint = moments([train.X, train.is_signal[:, np.newaxis]], train.weight)
+        joint = moments([train.X, _wanted(train, context)], train.weight)
         coefficients = solve_covariance(
             joint.covariance[:width, :width],
             joint.covariance[:width, width:],
@@ -81,17 +78,33 @@ class LD(Method[LDOptions, LDState]):
             [v.label for v in context.variables],
             self.refuse,
             context.log,
+            where="in the training events",
         )
-        offset = -0.5 * (joint.mean[:width] @ coefficients)
+        of_inputs = joint.mean[:width] @ coefficients
+        binary = context.analysis is AnalysisType.CLASSIFICATION
+        offset = -0.5 * of_inputs if binary else joint.mean[width:] - of_inputs
         self._report(offset, coefficients, context)
         return LDState(offset, coefficients)
 
+    def _check_weights(self, train: Sample, context: FitContext) -> None:
+        parts = {"": np.ones(len(train), dtype=np.bool_)}
+        if context.analysis is not AnalysisType.REGRESSION:
+            parts = {f" of class {name!r}": train.class_index == i for i, name in enumerate(context.classes)}
+        for owner, events in parts.items():
+            weight = float(train.weight[events].sum())
+            if not weight > 0:
+                raise self.refuse(
+                    f"the {int(events.sum())} training events{owner} have a sum of weights of {weight:g}; "
+                    "it has to be positive"
+                )
+
     def _report(self, offset: FloatArray, coefficients: FloatArray, context: FitContext) -> None:
-        context.log.info("Results for LD coefficients:")
-        if self.options.var_transform.lower() != "none":
-            context.log.info(f"(they apply to the variables after the transformation {self.options.var_transform})")
         labels = [v.label for v in context.variables]
-        for first, column in zip(offset.tolist(), coefficients.T.tolist(), strict=True):
+        outputs = _outputs(context)
+        for output, first, column in zip(outputs, offset.tolist(), coefficients.T.tolist(), strict=True):
+            context.log.info(f"Results for LD coefficients{f' of {output}' if len(outputs) > 1 else ''}:")
+            if self.options.var_transform.lower() != "none":
+                context.log.info(f"(they apply to the variables after the transformation {self.options.var_transform})")
             for line in coefficient_table(labels, first, column):
                 context.log.info(line)
 
@@ -102,7 +115,7 @@ class LD(Method[LDOptions, LDState]):
         spectators: FloatArray | None = None,  # noqa: ARG002
         efficiency: float | None = None,  # noqa: ARG002
     ) -> FloatArray:
-        """Return the response, linear in the inputs: shape (n,), or (n, k) for k > 1 outputs."""
+        """Return the response, linear in the inputs: shape (n,), or (n, k) for k > 1 classes or targets."""
         response = apply_affine(X, state.offset, state.coefficients)
         return response[:, 0] if response.shape[1] == 1 else response
 
@@ -122,9 +135,15 @@ class LD(Method[LDOptions, LDState]):
         Raises
         ------
         WeightFileError
-            If coefficients are missing, double, or not as many as the variables ask for.
+            If coefficients are missing, double, or not as many as the variables, classes and targets ask for.
         """
-        outputs = int_attribute(weights, "NOut", 1, _MAX_OUTPUTS)
+        names = _outputs(context)
+        outputs = len(names)
+        if int_attribute(weights, "NOut") != outputs:
+            raise WeightFileError(
+                f"<Weights NOut={weights.get('NOut')!r}> of {context.title} should hold one output for each of: "
+                f"{', '.join(names)}"
+            )
         size = len(context.variables) + 1
         if int_attribute(weights, "NCoeff") != size:
             raise WeightFileError(
@@ -151,3 +170,21 @@ class LD(Method[LDOptions, LDState]):
     def structure(self, state: LDState) -> Affine:
         """Return the offset and the coefficients."""
         return Affine(state.offset, state.coefficients)
+
+
+def _outputs(context: FitContext | WeightContext) -> list[str]:
+    """Return what each output stands for."""
+    if context.analysis is AnalysisType.REGRESSION:
+        return [target.label for target in context.targets]
+    if context.analysis is AnalysisType.MULTICLASS:
+        return list(context.classes)
+    return ["signal"]
+
+
+def _wanted(train: Sample, context: FitContext) -> npt.NDArray[np.generic]:
+    """Return what each output should be for each event, shape (n_events, n_outputs)."""
+    if context.analysis is AnalysisType.REGRESSION:
+        return train.targets
+    if context.analysis is AnalysisType.MULTICLASS:
+        return np.asarray(train.class_index[:, np.newaxis] == np.arange(len(context.classes)))
+    return train.is_signal[:, np.newaxis]

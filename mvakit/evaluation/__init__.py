@@ -19,6 +19,16 @@ from mvakit.evaluation.curve import Curve
 from mvakit.evaluation.histograms import Histogram1D, fill, normalised
 from mvakit.evaluation.inputs import VariableRank, rank_by_separation, variable_histograms, variable_range
 from mvakit.evaluation.ks import kolmogorov_probability, ks_binned, ks_unbinned
+from mvakit.evaluation.multiclass import (
+    evaluate_multiclass,
+    multiclass_histograms,
+    one_vs_one_curve,
+    one_vs_rest_curve,
+)
+from mvakit.evaluation.multiclass_results import ClassMatrix, MulticlassPerformance, MulticlassResult
+from mvakit.evaluation.outputs import MulticlassSample, RegressionSample
+from mvakit.evaluation.regression import evaluate_regression, mutual_information, quadratic_deviations
+from mvakit.evaluation.regression_results import Deviation, RegressionResult, TargetDeviation
 from mvakit.evaluation.responses import (
     BACKGROUND_EFFICIENCIES,
     ResponseHistograms,
@@ -38,32 +48,51 @@ from mvakit.evaluation.results import (
 from mvakit.evaluation.roc import roc_curve, roc_curve_of
 from mvakit.evaluation.samples import ClassSample, TwoClassSample
 from mvakit.evaluation.separation import response_separation, separation, significance
+from mvakit.evaluation.working_points import ScoreCut, WorkingPoint, best_working_points, working_point
 
 __all__ = [
     "BACKGROUND_EFFICIENCIES",
+    "ClassMatrix",
     "ClassSample",
     "ClassificationResult",
     "Curve",
+    "Deviation",
     "EfficiencyAtBackground",
     "Histogram1D",
     "KolmogorovSmirnov",
+    "MulticlassPerformance",
+    "MulticlassResult",
+    "MulticlassSample",
+    "RegressionResult",
+    "RegressionSample",
     "ResponseHistograms",
     "RocCurve",
+    "ScoreCut",
+    "TargetDeviation",
     "TmvaEstimates",
     "TrainingHistograms",
     "TwoClassSample",
     "VariableRank",
     "VariableStatistics",
+    "WorkingPoint",
+    "best_working_points",
     "correlation_matrix",
     "correlation_percent",
     "covariance_matrix",
     "distribution_pair",
     "evaluate_classification",
+    "evaluate_multiclass",
+    "evaluate_regression",
     "fill",
     "kolmogorov_probability",
     "ks_binned",
     "ks_unbinned",
+    "multiclass_histograms",
+    "mutual_information",
     "normalised",
+    "one_vs_one_curve",
+    "one_vs_rest_curve",
+    "quadratic_deviations",
     "rank_by_separation",
     "response_histograms",
     "response_range",
@@ -76,4 +105,5 @@ __all__ = [
     "variable_histograms",
     "variable_range",
     "variable_statistics",
+    "working_point",
 ]

@@ -34,6 +34,7 @@ from mvakit.resultfile.contents import (
     ResultContents,
     TransformedInputs,
 )
+from mvakit.resultfile.deviations import regression_histograms
 from mvakit.resultfile.layout import check_name
 from mvakit.resultfile.read import MethodEntry, ResultDataset, ResultFile
 from mvakit.resultfile.values import Curve, Histogram, Histogram2D, Profile, Sums
@@ -54,5 +55,6 @@ __all__ = [
     "TransformedInputs",
     "TreeColumns",
     "check_name",
+    "regression_histograms",
     "write_result_file",
 ]

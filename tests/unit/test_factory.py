@@ -13,7 +13,7 @@ import pytest
 from mvakit import DataLoader, Factory, Reader, RReader, Types
 from mvakit.compat.ROOT import TFile
 from mvakit.errors import DataError, MethodError, MvakitError, OptionError, ResultFileError, TransformationError
-from mvakit.evaluation import ClassificationResult
+from mvakit.evaluation import ClassificationResult, MulticlassResult, RegressionResult
 from mvakit.resultfile import ResultFile
 
 
@@ -71,6 +71,8 @@ def test_a_job_from_booking_to_the_result_file(folder: Path, caplog: pytest.LogC
     assert factory.GetROCIntegral(data, "Fisher") == result.auc == factory.GetROCCurve(data, "Fisher").area
     assert 0.85 < result.auc < 0.99
     assert 0 < result.auc_error < 0.03
+    with pytest.raises(MethodError, match="no curve of class 1"):
+        factory.GetROCIntegral(data, "Fisher", 1)
     assert factory.GetROCIntegral("dataset", "Fisher", 0, Types.kTraining) == pytest.approx(result.auc_train, rel=1e-12)
     for text in (
         "Booking method: Fisher", "VarTransform = None", "Train all methods for Classification", "after the transformation Gauss_Deco",
@@ -179,8 +181,6 @@ def test_training_anew_replaces_what_was_tested(folder: Path) -> None:
         (lambda f, d: f.GetROCIntegral(d, "booked"), MethodError, "'booked' is not tested"),
         (lambda f, d: f.GetROCIntegral(d, "boked"), MethodError, "did you mean 'booked'"),
         (lambda f, d: f.GetROCIntegral("datset", "booked"), MethodError, "did you mean 'dataset'"),
-        (lambda f, d: f.GetROCIntegral(d, "booked", 1), MethodError, "no curve of class 1"),
-        (lambda f, d: f.GetROCCurve(d, "booked", 1), MethodError, "no curve of class 1"),
     ],
 )
 def test_what_the_factory_refuses(folder: Path, call: Any, kind: type[MvakitError], said: str) -> None:
@@ -209,6 +209,8 @@ def test_analysis_types(folder: Path) -> None:
     data = loader()
     with pytest.raises(MethodError, match="made for Classification, not for Regression"):
         Factory("Job", "Silent:AnalysisType=Regression").BookMethod(data, "Fisher", "F")
+    with pytest.raises(MethodError, match="a regression needs a target, and 'dataset' has none"):
+        Factory("Job", "Silent:AnalysisType=Regression").BookMethod(data, "LD", "L")
     data.AddTree(columns(50, 0.0, 3), "third")
     with pytest.raises(DataError, match="has two classes; 'dataset' has 3"):
         Factory("Job", "Silent:AnalysisType=Classification").BookMethod(data, "Fisher", "F")
@@ -219,6 +221,91 @@ def test_analysis_types(folder: Path) -> None:
     single.AddSignalTree(columns(50, 0.0, 3))
     with pytest.raises(DataError, match="has a single class, 'Signal', and no target"):
         Factory("Job", "Silent").BookMethod(single, "Fisher", "F")
+
+
+def test_a_multiclass_job(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, logger="mvakit")
+    data = DataLoader("dataset")
+    data.AddVariable("x")
+    data.AddVariable("y")
+    for i, name in enumerate(("Signal", "bg0", "bg1")):
+        tree = columns(300, 0.0, i)
+        tree["x"] = tree["x"] + np.float32((0, 2, -2)[i])
+        data.AddTree(tree, name)
+    factory = Factory("Job", "TMVA.root", "Transformations=I;G,D:AnalysisType=Multiclass")
+    factory.BookMethod(data, "LD", "LD", "VarTransform=N")
+    run(factory)
+    result = factory.GetResults(data, "LD")
+    assert isinstance(result, MulticlassResult)
+    for i, name in enumerate(("Signal", "bg0", "bg1")):
+        area = factory.GetROCIntegral(data, "LD", i)
+        assert area == result.auc[i] == factory.GetROCCurve(data, "LD", i).area
+        assert name == "Signal" or area > 0.9
+    assert factory.GetROCIntegral(data, "LD", 1, Types.kTraining) > 0.9
+    with pytest.raises(MethodError, match="there is no class 3; the classes are 0 to 2"):
+        factory.GetROCIntegral(data, "LD", 3)
+    for text in (
+        "best signal efficiency times signal purity",
+        "1-vs-rest performance metrics per class",
+        "Confusion matrices for all methods",
+    ):
+        assert text in caplog.text
+    path = "dataset/weights/Job_LD.weights.xml"
+    inputs = data.prepare().test.X
+    responses = RReader(path).Compute(inputs)
+    with ResultFile("TMVA.root") as file:
+        stored, index, _ = file.dataset().responses("LD", "TestTree")
+        assert file.dataset().method_histogram("LD", "MVA_LD_Test_bg0_prob_for_Signal") is not None
+    assert responses.shape == stored.shape == (450, 3)
+    assert np.allclose(stored, responses, rtol=1e-6, atol=1e-7)
+    assert np.array_equal(index, data.prepare().test.class_index)
+    reader = Reader("Silent")
+    buffers = ([0.0], [0.0])
+    for label, buffer in zip("xy", buffers, strict=True):
+        reader.AddVariable(label, buffer)
+    reader.BookMVA("LD", path)
+    for i in range(5):
+        buffers[0][0], buffers[1][0] = map(float, inputs[i])
+        assert reader.EvaluateMulticlass("LD") == responses[i].tolist()
+        assert reader.EvaluateMulticlass(2, "LD") == responses[i, 2]
+    with pytest.raises(MethodError, match="has 3 outputs"):
+        reader.EvaluateMVA("LD")
+    with pytest.raises(DataError, match="none of index 3"):
+        reader.EvaluateMulticlass(3, "LD")
+
+
+@pytest.mark.parametrize("transform", ["None", "N", "U", "N(_T_)"])
+def test_a_regression_job(folder: Path, caplog: pytest.LogCaptureFixture, transform: str) -> None:
+    caplog.set_level(logging.INFO, logger="mvakit")
+    tree = columns(600, 0.0, 5)
+    tree["t"] = (3 * tree["x"] - tree["y"] + 10).astype(np.float32)
+    data = DataLoader("dataset")
+    data.AddVariable("x")
+    data.AddVariable("y")
+    data.AddTarget("t", "The target", "GeV")
+    data.AddRegressionTree(tree)
+    factory = Factory("Job", "TMVA.root", "Transformations=I;N:AnalysisType=Regression")
+    factory.BookMethod(data, "LD", "LD", f"VarTransform={transform}")
+    run(factory)
+    result = factory.GetResults(data, "LD")
+    assert isinstance(result, RegressionResult)
+    assert result.rms < (1.0 if transform == "U" else 1e-4)
+    with pytest.raises(MethodError, match="is a regression, which has no ROC curve"):
+        factory.GetROCIntegral(data, "LD")
+    assert "Evaluation results ranked by smallest RMS on test sample" in caplog.text
+    assert "(overtraining check)" in caplog.text
+    path = "dataset/weights/Job_LD.weights.xml"
+    inputs = data.prepare().test.X
+    estimates = RReader(path).Compute(inputs)
+    assert estimates.shape == (300,)
+    with ResultFile("TMVA.root") as file:
+        stored, _, _ = file.dataset().responses("LD", "TestTree")
+        assert file.dataset().method_histogram("LD", "MVA_LDtest_Quadr_Deviation_target_0_") is not None
+    assert np.allclose(np.ravel(stored), estimates, rtol=1e-6)
+    reader = Reader("Silent")
+    reader.BookMVA("LD", path)
+    assert reader.EvaluateRegression(inputs[0].tolist(), "LD") == [estimates[0]]
+    assert reader.EvaluateMVA(inputs[0].tolist(), "LD") == estimates[0]
 
 
 def test_a_transformation_of_the_factory_that_cannot_be_made(folder: Path) -> None:

@@ -41,14 +41,21 @@ def network(*widths: int, activation: str = "tanh", last: str = "softmax", seed:
     return DenseNetwork(tuple(layers))
 
 
-def weight_context(n: int = 3, files: dict[str, bytes] | None = None, **options: str) -> WeightContext:
+def weight_context(
+    n: int = 3,
+    files: dict[str, bytes] | None = None,
+    analysis: AnalysisType = AnalysisType.CLASSIFICATION,
+    names: tuple[str, ...] = CLASSES,
+    **options: str,
+) -> WeightContext:
     def read(name: str) -> bytes:
         if name not in (files or {}):
             raise WeightFileError(f"{name} cannot be read")
         return (files or {})[name]
 
     variables = tuple(define(f"v{i}") for i in range(n))
-    return WeightContext(AnalysisType.CLASSIFICATION, "Net", variables, CLASSES, (), options, read, {})
+    targets = tuple(define(name) for name in names) if analysis is AnalysisType.REGRESSION else ()
+    return WeightContext(analysis, "Net", variables, () if targets else names, targets, options, read, {})
 
 
 # ----------------------------------------------------------------------------------------------------- options
@@ -236,9 +243,12 @@ def test_damaged_layers_are_refused(text, words):
 # -------------------------------------------------------------------------------------------------- weight file
 
 
-def dense_state(**more) -> PyKerasState:
+def dense_state(
+    analysis: AnalysisType = AnalysisType.CLASSIFICATION, n_outputs: int = 2, last: str = "softmax"
+) -> PyKerasState:
     history = (("loss", np.array([0.7, 0.5])), ("val_loss", np.array([0.8, 0.6])))
-    return PyKerasState("TrainedModel_Net", 3, 2, Forward(network(3, 4, 2)), None, b"a keras file", history, **more)
+    forward = Forward(network(3, 4, n_outputs, last=last))
+    return PyKerasState("TrainedModel_Net", analysis, 3, n_outputs, forward, None, b"a keras file", history)
 
 
 def written(state: PyKerasState) -> tuple[ET.Element, dict[str, bytes]]:
@@ -263,6 +273,42 @@ def test_a_dense_state_is_written_and_read():
     assert curves[1].y.tolist() == [0.8, 0.6]
 
 
+@pytest.mark.parametrize(
+    ("analysis", "names", "shape"),
+    [
+        (AnalysisType.CLASSIFICATION, CLASSES, (4,)),
+        (AnalysisType.MULTICLASS, CLASSES, (4, 2)),
+        (AnalysisType.MULTICLASS, ("s", "b", "c"), (4, 3)),
+        (AnalysisType.REGRESSION, ("y",), (4,)),
+        (AnalysisType.REGRESSION, ("y", "z"), (4, 2)),
+    ],
+)
+def test_each_analysis_has_its_response(analysis, names, shape):
+    method = PyKeras(PyKerasOptions())
+    state = dense_state(analysis, len(names), "linear" if analysis is AnalysisType.REGRESSION else "softmax")
+    element, files = written(state)
+    again = method.read_state(element, weight_context(3, files, analysis, names))
+    assert again.analysis is analysis
+    X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
+    response = method.predict(again, X)
+    assert response.shape == shape
+    outputs = state.network(X)
+    np.testing.assert_array_equal(response, outputs if len(shape) == 2 else outputs[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("analysis", "names", "words"),
+    [
+        (AnalysisType.MULTICLASS, ("s", "b", "c"), r"3, one for each class \(s, b, c\)"),
+        (AnalysisType.REGRESSION, ("y",), r"1, one for each target \(y\)"),
+    ],
+)
+def test_outputs_have_to_fit_the_analysis(analysis, names, words):
+    element, files = written(dense_state(analysis))
+    with pytest.raises(WeightFileError, match=f"the network of Net has 2 outputs; it should have {words}"):
+        PyKeras(PyKerasOptions()).read_state(element, weight_context(3, files, analysis, names))
+
+
 @pytest.mark.parametrize("files", [{}, {"TrainedModel_Net.keras": b"another's"}])
 def test_a_dense_state_does_without_the_files_beside_it(files):
     element, _ = written(dense_state())
@@ -279,7 +325,7 @@ def test_a_name_that_leaves_the_folder_is_refused():
 
 
 def test_a_graph_has_to_be_the_one_that_was_written():
-    state = PyKerasState("TrainedModel_Net", 3, 2, Graph(b"graph"), Graph(b"graph"), None)
+    state = PyKerasState("TrainedModel_Net", AnalysisType.CLASSIFICATION, 3, 2, Graph(b"graph"), Graph(b"graph"), None)
     element, files = written(state)
     method = PyKeras(PyKerasOptions())
     assert method.read_state(element, weight_context(files=files)).graph.data == b"graph"
@@ -294,8 +340,13 @@ def test_inputs_and_outputs_have_to_fit():
     element, files = written(dense_state())
     with pytest.raises(WeightFileError, match="has 3 inputs for 4 variables"):
         PyKeras(PyKerasOptions()).read_state(element, weight_context(4, files))
+    element.set("NOutputs", "1")
+    with pytest.raises(WeightFileError, match="has 2 outputs, not 1 as it says"):
+        PyKeras(PyKerasOptions()).read_state(element, weight_context(files=files))
     element.set("NOutputs", "3")
-    with pytest.raises(WeightFileError, match="has 2 outputs, not 3"):
+    with pytest.raises(
+        WeightFileError, match=r"has 3 outputs; it should have 1 or 2, one for each class \(Signal, Background\)"
+    ):
         PyKeras(PyKerasOptions()).read_state(element, weight_context(files=files))
     element.remove(element.find("History"))
     element.set("NOutputs", "2")
@@ -342,7 +393,7 @@ def test_a_graph_is_applied_in_blocks_and_by_many_threads(monkeypatch):
     with ThreadPoolExecutor(8) as pool:
         for part in pool.map(graph_of().__call__, [X] * 16):
             np.testing.assert_allclose(part, whole, rtol=1e-6)
-    state = PyKerasState("TrainedModel_Net", 3, 2, graph, graph, None)
+    state = PyKerasState("TrainedModel_Net", AnalysisType.CLASSIFICATION, 3, 2, graph, graph, None)
     np.testing.assert_array_equal(PyKeras(PyKerasOptions()).predict(state, X.astype(np.float32)), graph(X)[:, 0])
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from math import fsum
 from xml.etree import ElementTree as ET
 
@@ -21,6 +22,19 @@ CLASSES = ("Signal", "Background")
 def context(*labels: str) -> FitContext:
     variables = tuple(define(label) for label in labels or ("a", "b"))
     return FitContext(AnalysisType.CLASSIFICATION, "LD", variables, CLASSES, log=Messenger("LDTest"))
+
+
+def regression(*targets: str) -> FitContext:
+    return replace(
+        context(),
+        analysis=AnalysisType.REGRESSION,
+        classes=("Regression",),
+        targets=tuple(define(label) for label in targets),
+    )
+
+
+def multiclass(*classes: str) -> FitContext:
+    return replace(context(), analysis=AnalysisType.MULTICLASS, classes=classes)
 
 
 def sample(n: int = 80, *, negative: bool = False) -> Sample:
@@ -54,6 +68,81 @@ def test_the_coefficients_minimise_the_weighted_squares(negative):
     assert state.offset[0] == pytest.approx(-0.5 * (a * mean[1] + b * mean[2]), rel=1e-12)
 
 
+def measured(*, negative: bool = False) -> Sample:
+    """A target far from zero that bends, and one of another size."""
+    train = sample(negative=negative)
+    a, b = train.X.astype(np.float64).T
+    targets = np.column_stack([500 + a**2 - 3 * b, 1e-3 * (a * b + 2)])
+    return replace(train, class_index=np.zeros(len(train), int), targets=targets.astype(np.float32))
+
+
+def assert_least_squares(train: Sample, wanted: np.ndarray, offset: float, coefficients: np.ndarray) -> None:
+    """At the minimum the weighted residuals are orthogonal to every input and to a constant."""
+    rows = list(zip(train.X.tolist(), train.weight.tolist(), wanted.tolist(), strict=True))
+    residuals = [w * (y - offset - fsum(c * v for c, v in zip(coefficients, x, strict=True))) for x, w, y in rows]
+    for column in ([1.0] * len(rows), *zip(*(x for x, _, _ in rows), strict=True)):
+        terms = [c * r for c, r in zip(column, residuals, strict=True)]
+        assert fsum(terms) == pytest.approx(0, abs=1e-10 * sum(map(abs, terms)))
+
+
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("targets", [("y",), ("y", "z")])
+def test_a_regression_minimises_the_weighted_squares_of_each_target(negative, targets):
+    train = measured(negative=negative)
+    train = replace(train, targets=train.targets[:, : len(targets)])
+    method = LD(LDOptions())
+    state = method.fit(train, regression(*targets))
+    assert state.coefficients.shape == (2, len(targets))
+    for k in range(len(targets)):
+        assert_least_squares(train, train.targets[:, k].astype(float), state.offset[k], state.coefficients[:, k])
+    estimates = method.predict(state, train.X)
+    assert estimates.shape == ((80,) if len(targets) == 1 else (80, 2))
+    # The constant of the fit makes the mean right.
+    np.testing.assert_allclose(
+        np.average(estimates, axis=0, weights=train.weight).ravel(),
+        np.average(train.targets, axis=0, weights=train.weight),
+        rtol=1e-9,
+    )
+
+
+def test_a_linear_target_is_found():
+    train = measured()
+    wanted = (train.X.astype(np.float64) @ [[0.25], [-4.0]] + 1000).astype(np.float32)
+    state = LD(LDOptions()).fit(replace(train, targets=wanted), regression("y"))
+    assert state.coefficients.ravel() == pytest.approx([0.25, -4.0], rel=1e-4)
+    assert state.offset == pytest.approx([1000], rel=1e-4)
+
+
+def test_a_multiclass_output_is_the_least_squares_of_its_class():
+    train = sample(120)
+    train = replace(train, class_index=np.arange(120) % 3, X=train.X + np.outer(np.arange(120) % 3, [1, 2]))
+    train = replace(train, X=train.X.astype(np.float32))
+    method = LD(LDOptions())
+    state = method.fit(train, multiclass("s", "b", "c"))
+    for k in range(3):
+        assert_least_squares(train, (train.class_index == k).astype(float), state.offset[k], state.coefficients[:, k])
+    response = method.predict(state, train.X)
+    np.testing.assert_allclose(response.sum(axis=1), 1, rtol=1e-9)
+    for k in range(3):
+        assert response[train.class_index == k, k].mean() > response[train.class_index != k, k].mean()
+
+
+def test_two_classes_of_a_multiclass_analysis_have_two_outputs():
+    train = sample()
+    both = LD(LDOptions()).fit(train, multiclass("s", "b"))
+    binary = LD(LDOptions()).fit(train, context())
+    np.testing.assert_allclose(both.coefficients, binary.coefficients * [1, -1], rtol=1e-10)
+    assert both.offset.sum() == pytest.approx(1)
+
+
+def test_events_without_positive_weight_are_refused():
+    train = measured()
+    with pytest.raises(MethodError, match="LD: the 80 training events have a sum of weights of -80; it has to be pos"):
+        LD(LDOptions()).fit(train.with_weight(np.full(80, -1.0)), regression("y", "z"))
+    with pytest.raises(MethodError, match="the 0 training events of class 'c' have"):
+        LD(LDOptions()).fit(sample(), multiclass("a", "b", "c"))
+
+
 def test_a_class_without_positive_weight_is_named():
     train = sample()
     with pytest.raises(MethodError, match="LD: the 0 training events of class 'Signal' have a sum of weights of 0"):
@@ -66,7 +155,7 @@ def test_a_class_without_positive_weight_is_named():
 def test_constant_and_dependent_variables_are_named():
     train = sample()
     flat = np.column_stack([train.X[:, 0], np.full(len(train), 7)]).astype(np.float32)
-    with pytest.raises(MethodError, match="the variable 'b' has no spread"):
+    with pytest.raises(MethodError, match="the variable 'b' has no spread in the training events"):
         LD(LDOptions()).fit(train.with_inputs(flat), context())
     twice = np.column_stack([train.X[:, 0], -3 * train.X[:, 0]]).astype(np.float32)
     with pytest.raises(MethodError, match="the variables 'a' and 'b' have a linear relation"):
@@ -89,23 +178,36 @@ def test_the_coefficients_are_printed(caplog):
     assert f"       b: {state.coefficients[1, 0]:+12.3f}" in caplog.text
 
 
+def test_each_output_has_its_table(caplog):
+    with caplog.at_level(logging.INFO):
+        state = LD(LDOptions()).fit(measured(), regression("y", "z"))
+    assert "Results for LD coefficients of y:" in caplog.text
+    assert "Results for LD coefficients of z:" in caplog.text
+    for offset in state.offset:
+        assert f"(offset): {offset:+12.3f}" in caplog.text
+
+
 # ------------------------------------------------------------------------------------------------- weight file
 
 
-def weight_context(n: int = 2) -> WeightContext:
+def weight_context(n: int = 2, question: FitContext | None = None) -> WeightContext:
     variables = tuple(define(f"v{i}") for i in range(n))
-    return WeightContext(AnalysisType.CLASSIFICATION, "LD", variables, CLASSES, (), {}, lambda name: b"", {})
+    of = question or context()
+    return WeightContext(of.analysis, "LD", variables, of.classes, of.targets, {}, lambda name: b"", {})
 
 
-@pytest.mark.parametrize("outputs", [1, 3])
-def test_writing_and_reading_give_the_same_state(outputs):
+@pytest.mark.parametrize(
+    ("outputs", "question"),
+    [(1, context()), (1, regression("y")), (3, regression("y", "z", "t")), (3, multiclass("s", "b", "c"))],
+)
+def test_writing_and_reading_give_the_same_state(outputs, question):
     rng = np.random.default_rng(0)
     method = LD(LDOptions())
     state = LDState(rng.normal(size=outputs), rng.normal(size=(2, outputs)))
     element = ET.Element("Weights")
     assert method.write_state(state, element) == {}
     assert element.attrib == {"NOut": str(outputs), "NCoeff": "3"}
-    again = method.read_state(ET.fromstring(ET.tostring(element)), weight_context())
+    again = method.read_state(ET.fromstring(ET.tostring(element)), weight_context(2, question))
     assert (again.offset == state.offset).all()
     assert (again.coefficients == state.coefficients).all()
     X = rng.normal(size=(5, 2)).astype(np.float32)
@@ -121,7 +223,7 @@ def test_writing_and_reading_give_the_same_state(outputs):
     ("text", "words"),
     [
         ("<Weights NCoeff='2'/>", "lacks the attribute 'NOut'"),
-        ("<Weights NOut='0' NCoeff='2'/>", "between 1 and"),
+        ("<Weights NOut='0' NCoeff='2'/>", "NOut='0'> of LD should hold one output for each of: signal"),
         ("<Weights NOut='1' NCoeff='4'/>", "should hold 2 coefficients for each output"),
         ("<Weights NOut='1' NCoeff='2'/>", "lacks the coefficient 0 of the output 0"),
         (
@@ -138,3 +240,14 @@ def test_writing_and_reading_give_the_same_state(outputs):
 def test_damaged_files_are_refused(text, words):
     with pytest.raises(WeightFileError, match=words):
         LD(LDOptions()).read_state(ET.fromstring(text), weight_context(1))
+
+
+def test_outputs_have_to_fit_the_targets_and_classes():
+    element = ET.Element("Weights")
+    method = LD(LDOptions())
+    method.write_state(LDState(np.zeros(2), np.zeros((2, 2))), element)
+    with pytest.raises(WeightFileError, match="NOut='2'> of LD should hold one output for each of: y, z, t"):
+        method.read_state(element, weight_context(2, regression("y", "z", "t")))
+    with pytest.raises(WeightFileError, match="should hold one output for each of: s, b, c"):
+        method.read_state(element, weight_context(2, multiclass("s", "b", "c")))
+    assert method.read_state(element, weight_context(2, regression("y", "z"))).offset.shape == (2,)

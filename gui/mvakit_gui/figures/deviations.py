@@ -75,7 +75,7 @@ def deviation_figure(
             middles[filled], mean, color="#d1440c", marker="o", markersize=4.0, linewidth=1.2, label="Mean"
         )
         bar = figure.colorbar(mesh, cax=axes.inset_axes((1.025, 0.0, 0.035, 1.0)))
-        bar.set_label("Sum of weights per bin")
+        bar.set_label("Events per bin")
         headroom(axes, float(histogram.y_edges[-1]), 1, 6.6, bottom=float(histogram.y_edges[0]))
         axes.set_xlabel(axis_text(histogram.x_title))
         axes.set_ylabel(axis_text(histogram.y_title))

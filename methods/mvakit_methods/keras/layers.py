@@ -101,10 +101,19 @@ def dense_network(model: Any, n_inputs: int) -> DenseNetwork | None:
             return None
         expected = np.asarray(model(inputs, training=False))
     network = chain.finish()
-    found = Forward(network)(inputs)
-    if found.shape != expected.shape or not np.allclose(found, expected, rtol=_TOLERANCE, atol=_TOLERANCE):
-        return None
-    return network
+    with np.errstate(over="ignore"):  # what the model takes for infinite
+        found = Forward(network)(inputs).astype(np.float32)
+    return network if found.shape == expected.shape and _agree(found, expected) else None
+
+
+def _agree(found: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> bool:
+    """Whether outputs are the same but for the rounding of sums in single precision, for each range of the inputs."""
+    for rows in (slice(0, 32), slice(32, 64), slice(64, 96)):
+        finite = np.abs(expected[rows][np.isfinite(expected[rows])])
+        scale = float(finite.max(initial=1.0))
+        if not np.allclose(found[rows], expected[rows], rtol=_TOLERANCE, atol=_TOLERANCE * scale):
+            return False
+    return True
 
 
 def _in_a_row(model: Any) -> list[Any]:

@@ -24,6 +24,7 @@ from mvakit_methods.keras.graph import Graph, export_graph
 from mvakit_methods.keras.network import Forward, read_network, write_network
 from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
 from mvakit_methods.keras.session import first_line, import_keras, need_graph_packages, quiet, seeded, set_threads
+from mvakit_methods.keras.user_model import check_model, open_model, output_counts
 
 __all__ = ["PyKeras", "PyKerasState"]
 
@@ -38,6 +39,8 @@ class PyKerasState:
     ----------
     stem : str
         The name, without suffix, of the files beside the weight file.
+    analysis : AnalysisType
+        Which outputs are the response: of a classification the first, else all.
     n_inputs, n_outputs : int
     network : Forward or Graph
         What is applied: the layers of a chain of dense layers, the ONNX graph of anything else.
@@ -50,6 +53,7 @@ class PyKerasState:
     """
 
     stem: str
+    analysis: AnalysisType
     n_inputs: int
     n_outputs: int
     network: Forward | Graph
@@ -63,7 +67,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
 
     name: ClassVar[str] = "PyKeras"
     options_type: ClassVar[type[MethodOptions]] = PyKerasOptions
-    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset({AnalysisType.CLASSIFICATION}))
+    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset(AnalysisType))
 
     # ------------------------------------------------------------------------------------------ training
 
@@ -77,7 +81,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         MissingPackageError
             If Keras, its backend, or what a network that is not dense needs, is not installed.
         MethodError
-            If the model is missing, unreadable, not compiled, or does not fit the variables and classes.
+            If the model is missing, unreadable, not compiled, or does not fit the variables and the classes or targets.
         """
         parse_validation_size(self.options.validation_size)
         schedule = parse_schedule(self.options.learning_rate_schedule)
@@ -92,10 +96,8 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             raise MissingPackageError("the option TensorBoard of PyKeras", "tensorboard", "keras")
         # Keras draws from Python's generator when it makes layers; the user's own draws stay as they would have been.
         with seeded(self.options.random_seed):
-            from mvakit_methods.keras.user_model import check_model
-
             model, name = self._open(context)
-            check_model(model, name, [v.label for v in context.variables], context.classes)
+            check_model(model, name, context)
             if schedule:
                 self._check_schedule(model, name)
             if dense_network(model, len(context.variables)) is None:
@@ -118,8 +120,6 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             ) from None
 
     def _open(self, context: FitContext) -> tuple[Any, str]:
-        from mvakit_methods.keras.user_model import open_model
-
         if not self.options.continue_training:
             return open_model(self.options.filename_model, "FilenameModel"), self.options.filename_model
         name = self.options.filename_trained_model
@@ -153,11 +153,10 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         set_threads(self.options.num_threads, self.refuse)
         with seeded(self.options.random_seed):
             from mvakit_methods.keras.training import archive, train_model
-            from mvakit_methods.keras.user_model import check_model
 
             model, name = self._open(context)
             n_inputs = len(context.variables)
-            check_model(model, name, [v.label for v in context.variables], context.classes)
+            check_model(model, name, context)
             history = train_model(model, self.options, train, context)
             network = dense_network(model, n_inputs)
             applied: Forward | Graph
@@ -174,9 +173,8 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
                 with written_aside(trained) as path:
                     path.write_bytes(archive(model, Path(trained).suffix))
                 context.log.info(f"The trained model is in {trained}")
-        return PyKerasState(
-            _stem(context.title), n_inputs, int(model.outputs[0].shape[1]), applied, graph, saved, history
-        )
+        n_outputs = int(model.outputs[0].shape[1])
+        return PyKerasState(_stem(context.title), context.analysis, n_inputs, n_outputs, applied, graph, saved, history)
 
     def _export_if_possible(self, model: Any, context: FitContext) -> Graph | None:
         """Export a dense network, which is applied from the weight file and can do without a graph."""
@@ -190,7 +188,8 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
     def _compare(self, model: Any, graph: Graph, X: npt.NDArray[np.float32]) -> None:
         with quiet():
             expected = np.asarray(model(X, training=False), dtype=np.float64)
-        if not np.allclose(graph(X), expected, rtol=1e-3, atol=1e-4):
+        scale = float(np.abs(expected).max(initial=1.0))
+        if not np.allclose(graph(X), expected, rtol=1e-3, atol=1e-4 * scale):
             raise self.refuse(
                 f"the ONNX graph of the model differs from the model by {np.abs(graph(X) - expected).max():.2g}, so it "
                 "cannot be applied"
@@ -205,8 +204,15 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         spectators: FloatArray | None = None,  # noqa: ARG002
         efficiency: float | None = None,  # noqa: ARG002
     ) -> FloatArray:
-        """Return the first output, the probability of signal: shape (n,)."""
-        return state.network(X)[:, 0]
+        """Return the probability of signal, those of all classes in their order, or the estimates of the targets.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,), or (n, k) for a multiclass analysis or k > 1 targets
+        """
+        outputs = state.network(X)
+        first = state.analysis is AnalysisType.CLASSIFICATION or state.n_outputs == 1
+        return outputs[:, 0] if first else outputs
 
     def structure(self, state: PyKerasState) -> DenseNetwork | None:
         """Return the layers of a dense network, None for any other."""
@@ -215,9 +221,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
     def monitoring(self, state: PyKerasState) -> tuple[Curve, ...]:
         """Return the loss, the validation loss and the metrics against the epoch."""
         return tuple(
-            Curve(
-                name, name, "epoch", name.removeprefix("val_"), np.arange(1, len(values) + 1, dtype=np.float64), values
-            )
+            Curve(name, name, "epoch", name.removeprefix("val_"), np.arange(1.0, len(values) + 1), values)
             for name, values in state.history
         )
 
@@ -249,8 +253,8 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         Raises
         ------
         WeightFileError
-            If the network is damaged, does not fit the variables, or is not the one that was written with the file; or if
-            the file is TMVA's own, whose network lies in a Keras file.
+            If the network is damaged, does not fit the variables, classes or targets, or is not the one that was written
+            with the file; or if the file is TMVA's own, whose network lies in a Keras file.
         """
         if "NInputs" not in weights.attrib:
             trained = context.options.get("FilenameTrainedModel", "a Keras file")
@@ -263,6 +267,12 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         if n_inputs != len(context.variables):
             raise WeightFileError(
                 f"the network of {context.title} has {n_inputs} inputs for {len(context.variables)} variables"
+            )
+        counts, meaning = output_counts(context)
+        if n_outputs not in counts:
+            wanted = " or ".join(map(str, sorted(counts)))
+            raise WeightFileError(
+                f"the network of {context.title} has {n_outputs} outputs; it should have {wanted}, {meaning}"
             )
         dense = weights.find("Dense")
         applied: Forward | Graph
@@ -278,7 +288,8 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             data = _carried(weights, "Graph", context)
             graph = Graph(data) if data is not None else None
         model = _carried(weights, "Model", context)
-        return PyKerasState(_stem(context.title), n_inputs, n_outputs, applied, graph, model, _read_history(weights))
+        history = _read_history(weights)
+        return PyKerasState(_stem(context.title), context.analysis, n_inputs, n_outputs, applied, graph, model, history)
 
 
 def _stem(title: str) -> str:

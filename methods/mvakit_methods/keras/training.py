@@ -9,7 +9,7 @@ import tempfile
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import keras
 import numpy as np
@@ -18,14 +18,27 @@ import numpy.typing as npt
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MvakitWarning
 from mvakit.method import FitContext
+from mvakit.types import AnalysisType
 from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
 from mvakit_methods.keras.session import first_line, quiet
-from mvakit_methods.keras.user_model import encode_classes, is_sparse
+from mvakit_methods.keras.user_model import encode_classes, is_sparse, last_activation
 
 __all__ = ["archive", "split_validation", "train_model"]
 
 FloatArray = npt.NDArray[np.float64]
 History = tuple[tuple[str, FloatArray], ...]
+
+# What an activation cannot leave.
+_RANGES: Final = {
+    "sigmoid": (0.0, 1.0),
+    "hard_sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "softsign": (-1.0, 1.0),
+    "relu": (0.0, np.inf),
+    "relu6": (0.0, 6.0),
+    "softplus": (0.0, np.inf),
+    "exponential": (0.0, np.inf),
+}
 
 
 def split_validation(
@@ -131,28 +144,29 @@ def train_model(model: Any, options: PyKerasOptions, train: Sample, context: Fit
     Raises
     ------
     MethodError
-        If a class has no events to train on, the loss stops being a number, or Keras fails.
+        If there are no events to train on, or none of a class, the loss stops being a number, or Keras fails.
     OptionError
         If the validation size does not fit the sample.
     """
+    regression = context.analysis is AnalysisType.REGRESSION
     learn, check = split_validation(
-        train.class_index, parse_validation_size(options.validation_size, len(train)), options.random_seed
+        np.zeros_like(train.class_index) if regression else train.class_index,
+        parse_validation_size(options.validation_size, len(train)),
+        options.random_seed,
     )
-    for index, name in enumerate(context.classes):
-        total = float(train.weight[learn][train.class_index[learn] == index].sum())
-        if not total > 0:
-            raise MethodError(
-                f"PyKeras: the training events of class {name!r} have a sum of weights of {total:g}; it has to be positive"
-            )
+    _check_weights(train.class_index[learn], train.weight[learn], context)
     context.log.info(f"{len(learn)} events to train on and {len(check)} to validate with")
     lines: list[str] = []
     model.summary(print_fn=lambda line, line_break=True: lines.append(line))  # noqa: ARG005 - Keras passes it
     context.log.detail("\n".join(lines))
-    outputs, sparse = int(model.outputs[0].shape[1]), is_sparse(model)
+    if regression:
+        _check_range(model, train, context)
+        wanted = train.targets
+    else:
+        wanted = encode_classes(train.class_index, int(model.outputs[0].shape[1]), sparse=is_sparse(model))
 
     def columns(events: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], ...]:
-        y = encode_classes(train.class_index[events], outputs, sparse=sparse)
-        return train.X[events], y, train.weight[events].astype(np.float32)
+        return train.X[events], wanted[events], train.weight[events].astype(np.float32)
 
     watch = _Watch(options, context)
     callbacks: list[Any] = [watch]
@@ -192,6 +206,34 @@ def train_model(model: Any, options: PyKerasOptions, train: Sample, context: Fit
         loss = watch.record["val_loss"][epoch - 1]
         context.log.info(f"{watch.epochs} epochs; kept is epoch {epoch}, with a validation loss of {loss:.5g}")
     return tuple((name, np.array(values)) for name, values in watch.record.items())
+
+
+def _check_weights(class_index: npt.NDArray[np.integer], weight: FloatArray, context: FitContext) -> None:
+    """Refuse a training without events, or without those of a class."""
+    sums = {"": float(weight.sum())}
+    if context.analysis is not AnalysisType.REGRESSION:
+        sums = {
+            f" of class {name!r}": float(weight[class_index == index].sum())
+            for index, name in enumerate(context.classes)
+        }
+    for owner, total in sums.items():
+        if not total > 0:
+            raise MethodError(
+                f"PyKeras: the training events{owner} have a sum of weights of {total:g}; it has to be positive"
+            )
+
+
+def _check_range(model: Any, train: Sample, context: FitContext) -> None:
+    """Warn of targets that the outputs of a model cannot reach."""
+    last = last_activation(model)
+    low, high = _RANGES.get(last, (-np.inf, np.inf))
+    for target, values in zip(context.targets, train.targets.T, strict=True):
+        count = int(((values < low) | (values > high)).sum())
+        if count:
+            context.log.warning(
+                f"{count} of {len(values)} training events have a {target.label} that the last activation {last!r} "
+                f"cannot reach, below {low:g} or above {high:g}; make it linear, or transform the target (VarTransform=N)"
+            )
 
 
 def archive(model: Any, suffix: str = ".keras") -> bytes:

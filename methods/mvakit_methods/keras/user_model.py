@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import MethodError, did_you_mean
+from mvakit.method import FitContext, WeightContext
+from mvakit.types import AnalysisType
 from mvakit_methods.keras.session import first_line, quiet
 
-__all__ = ["check_model", "encode_classes", "is_sparse", "open_model"]
+__all__ = ["check_model", "encode_classes", "is_sparse", "last_activation", "open_model", "output_counts"]
 
 _SUFFIXES: Final = frozenset({".keras", ".h5", ".hdf5"})
 
@@ -67,31 +68,33 @@ def open_model(name: str, option: str) -> Any:
         raise MethodError(f"{owner} cannot be read as a Keras model: {first}") from error
 
 
-def check_model(model: Any, name: str, variables: Sequence[str], classes: Sequence[str]) -> None:
-    """Refuse a model that cannot be trained to tell two classes.
+def check_model(model: Any, name: str, context: FitContext) -> None:
+    """Refuse a model that cannot be trained to tell the classes, or to estimate the targets.
 
     Parameters
     ----------
     model : keras.Model
     name : str
         Its file, for messages.
-    variables, classes : sequence of str
-        The inputs and the classes it has to fit.
+    context : FitContext
+        The analysis, the variables, and the classes or targets that it has to fit.
 
     Raises
     ------
     MethodError
-        If it has the wrong inputs or outputs, ends in something that is no probability, is not compiled, or has a loss or
-        metrics that do not fit its outputs.
+        If it has the wrong inputs or outputs, ends in something that is no probability where classes are told or in
+        nothing but probabilities where targets are estimated, is not compiled, or has a loss or metrics that do not fit
+        its outputs.
     """
     owner = f"PyKeras: the model {name!r}"
+    variables = [v.label for v in context.variables]
     if not getattr(model, "inputs", None) or not getattr(model, "outputs", None):
         raise MethodError(f"{owner} declares no input; begin it with keras.Input(({len(variables)},))")
     if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise MethodError(
             f"{owner} has {len(model.inputs)} input and {len(model.outputs)} output tensors; it should have one of each"
         )
-    given, result = tuple(model.inputs[0].shape), tuple(model.outputs[0].shape)
+    given = tuple(model.inputs[0].shape)
     if len(given) != 2 or given[0] is not None:
         raise MethodError(
             f"{owner} takes events of shape {given[1:]}; it should begin with keras.Input(({len(variables)},))"
@@ -100,34 +103,83 @@ def check_model(model: Any, name: str, variables: Sequence[str], classes: Sequen
         raise MethodError(
             f"{owner} takes {given[1]} inputs, but there are {len(variables)} variables: {', '.join(variables)}"
         )
-    _check_outputs(model, owner, given[1], result, classes)
-    loss = getattr(model, "loss", None)
-    if not getattr(model, "compiled", False) or loss is None:
-        raise MethodError(f"{owner} is not compiled: call model.compile(loss=..., optimizer=...) before it is saved")
-    if getattr(loss, "from_logits", False):
-        raise MethodError(f"{owner} ends in probabilities, but its loss is made with from_logits=True; leave that out")
-    if result[1] == 1 and "categorical" in _loss_name(loss):
-        raise MethodError(f"{owner} has one output, for which {_loss_name(loss)} is no loss; use binary_crossentropy")
-    _rehearse(model, owner, given[1])
+    _check_outputs(model, owner, context)
+    _check_loss(model, owner, context.analysis)
+    _rehearse(model, owner, context)
 
 
-def _check_outputs(model: Any, owner: str, n_inputs: int, shape: tuple[Any, ...], classes: Sequence[str]) -> None:
-    wanted = f"{len(classes)} outputs with a softmax, one for each class ({', '.join(classes)}), or 1 with a sigmoid"
-    if len(shape) != 2 or shape[1] not in {1, len(classes)}:
+def _check_outputs(model: Any, owner: str, context: FitContext) -> None:
+    n_inputs, shape = len(context.variables), tuple(model.outputs[0].shape)
+    wanted = _wanted(context)
+    if len(shape) != 2 or shape[1] not in output_counts(context)[0]:
         count = shape[1] if len(shape) == 2 else shape[1:]
-        raise MethodError(f"{owner} has {count} outputs; a classification needs {wanted}")
+        raise MethodError(f"{owner} has {count} outputs; {wanted}")
     # Probed rather than read from the last layer: an activation may be a layer, a class or a function.
     inputs = np.random.default_rng(0).normal(size=(256, n_inputs)).astype(np.float32)
     inputs[128:] *= 1000
     try:
-        probed = np.asarray(model(inputs, training=False), dtype=np.float64)
+        with warnings.catch_warnings():
+            # What Keras finds odd, as a softmax of one output, is refused below.
+            warnings.simplefilter("ignore")
+            probed = np.asarray(model(inputs, training=False), dtype=np.float64)
     except Exception as error:
         raise MethodError(f"{owner} cannot be applied to {n_inputs} numbers: {first_line(error)}") from error
     bounded = bool(np.all((probed >= -1e-6) & (probed <= 1 + 1e-6)))
-    if not bounded or (shape[1] > 1 and not np.allclose(probed.sum(axis=1), 1, atol=1e-3)):
-        last = getattr(getattr(model.layers[-1], "activation", None), "__name__", "")
-        ends = f" (its last activation is {last!r})" if last else ""
-        raise MethodError(f"{owner} does not end in probabilities{ends}; a classification needs {wanted}")
+    adds_up = bounded and np.allclose(probed.sum(axis=1), 1, atol=1e-3)
+    last = last_activation(model)
+    ends = f" (its last activation is {last!r})" if last else ""
+    if context.analysis is AnalysisType.REGRESSION:
+        if adds_up:
+            raise MethodError(f"{owner} has outputs that always add up to 1{ends}; {wanted}")
+    elif not (adds_up if shape[1] > 1 else bounded):
+        raise MethodError(f"{owner} does not end in probabilities{ends}; {wanted}")
+
+
+def output_counts(context: FitContext | WeightContext) -> tuple[set[int], str]:
+    """Return how many outputs fit an analysis, and what they stand for."""
+    if context.analysis is AnalysisType.REGRESSION:
+        return {len(context.targets)}, f"one for each target ({', '.join(v.label for v in context.targets)})"
+    count = len(context.classes)
+    meaning = f"one for each class ({', '.join(context.classes)})"
+    return ({count} if context.analysis is AnalysisType.MULTICLASS else {1, count}), meaning
+
+
+def _wanted(context: FitContext) -> str:
+    counts, meaning = output_counts(context)
+    count = max(counts)
+    if context.analysis is AnalysisType.REGRESSION:
+        return f"a regression needs {count}, as a rule linear, {meaning}"
+    if context.analysis is AnalysisType.MULTICLASS:
+        return f"a multiclass analysis needs {count} outputs with a softmax, {meaning}"
+    return f"a classification needs {count} outputs with a softmax, {meaning}, or 1 with a sigmoid"
+
+
+def last_activation(model: Any) -> str:
+    """Return Keras' name of the activation that a model ends in; empty where it is none or has no name."""
+    layer = model.layers[-1]
+    while getattr(layer, "layers", None):
+        layer = layer.layers[-1]
+    activation = getattr(layer, "activation", None)
+    if activation is None:
+        return {"Softmax": "softmax", "ReLU": "relu"}.get(type(layer).__name__, "")
+    return str(getattr(activation, "__name__", ""))
+
+
+def _check_loss(model: Any, owner: str, analysis: AnalysisType) -> None:
+    loss = getattr(model, "loss", None)
+    if not getattr(model, "compiled", False) or loss is None:
+        raise MethodError(f"{owner} is not compiled: call model.compile(loss=..., optimizer=...) before it is saved")
+    name = _loss_name(loss)
+    if analysis is AnalysisType.REGRESSION:
+        if "crossentropy" in name:
+            raise MethodError(
+                f"{owner} has the loss {name}, which is for classes; use another for targets, such as mse"
+            )
+        return
+    if getattr(loss, "from_logits", False):
+        raise MethodError(f"{owner} ends in probabilities, but its loss is made with from_logits=True; leave that out")
+    if model.outputs[0].shape[1] == 1 and "categorical" in name:
+        raise MethodError(f"{owner} has one output, for which {name} is no loss; use binary_crossentropy")
 
 
 def _loss_name(loss: Any) -> str:
@@ -140,7 +192,7 @@ def is_sparse(model: Any) -> bool:
 
 
 def encode_classes(class_index: npt.NDArray[np.integer], n_outputs: int, *, sparse: bool) -> npt.NDArray[np.float32]:
-    """Return what a model is to learn: 1 for signal at one output, else one column for each class, signal first.
+    """Return what a model is to learn: 1 for signal at one output, else one column for each class, in their order.
 
     A sparse loss takes the index of the class itself.
     """
@@ -151,10 +203,14 @@ def encode_classes(class_index: npt.NDArray[np.integer], n_outputs: int, *, spar
     return np.asarray(class_index[:, np.newaxis] == np.arange(n_outputs), dtype=np.float32)
 
 
-def _rehearse(model: Any, owner: str, n_inputs: int) -> None:
+def _rehearse(model: Any, owner: str, context: FitContext) -> None:
     """Compute the loss and the metrics of two events, so that what does not fit is said now."""
-    x = np.zeros((2, n_inputs), np.float32)
-    y = encode_classes(np.array([0, 1]), int(model.outputs[0].shape[1]), sparse=is_sparse(model))
+    x = np.zeros((2, len(context.variables)), np.float32)
+    outputs = int(model.outputs[0].shape[1])
+    if context.analysis is AnalysisType.REGRESSION:
+        y = np.zeros((2, outputs), np.float32)
+    else:
+        y = encode_classes(np.array([0, 1]), outputs, sparse=is_sparse(model))
     weight = np.ones(2, np.float32)
     try:
         with quiet():
