@@ -163,3 +163,15 @@ def test_bad_input_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
     with pytest.raises(MvakitError, match=named):
         factory.BookMethod(loader, "Fisher", "Fisher")
     assert {p.name for p in tmp_path.iterdir()} <= {"toy.root", "text.root"}
+
+
+@pytest.mark.slow
+def test_the_script_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_toy(Path("tmva_class_example.root"), 2500)
+    text = (EXAMPLES.parent / "README.md").read_text()
+    script = text.split("```python\n")[1].split("```")[0]
+    Path("script.py").write_text(script)
+    subprocess.run([sys.executable, "script.py"], check=True, capture_output=True)
+    with ResultFile("TMVA.root") as file:
+        assert [m.title for m in file.dataset().methods] == ["Fisher", "BDTG"]
