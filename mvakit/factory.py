@@ -36,6 +36,7 @@ __all__ = ["BookedMethod", "Factory"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_RESERVED: Final = frozenset({"classID", "className", "weight"})
 # The calls that scripts made on the Factory before there were DataLoaders.
 _LOADER_CALLS: Final = ("Add", "Set", "PrepareTrainingAndTestTree")
 _ANALYSES: Final = ("Auto", "Classification", "Regression", "Multiclass")
@@ -494,6 +495,11 @@ def _check_names(title: str, dataset: DataSet) -> None:
         ("target", dataset.targets),
     ):
         for variable in variables:
+            if variable.label in _RESERVED:
+                raise MethodError(
+                    f"the {kind} {variable.label!r} has the name of a branch that every TestTree has; "
+                    f"give it a label: 'my_{variable.label} := {variable.expression}'"
+                )
             if title in {variable.label, variable.internal}:
                 raise MethodError(
                     f"the title {title!r} is the name of a {kind}, and both are branches of TestTree; give the method another"

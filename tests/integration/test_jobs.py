@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uproot
 
 from mvakit import DataLoader, Factory, Reader, RReader
 from mvakit.demo import run_demo, write_toy
@@ -168,7 +169,11 @@ def test_bad_input_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.slow
 def test_the_script_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    write_toy(Path("tmva_class_example.root"), 2500)
+    write_toy(Path("toy.root"), 2500)
+    names = [f"var{i}" for i in range(1, 5)]
+    with uproot.open("toy.root") as toy, uproot.recreate("tmva_class_example.root") as file:
+        for name in ("TreeS", "TreeB"):
+            file.mktree(name, dict.fromkeys(names, "f4")).extend(toy[name].arrays(names, library="np"))
     text = (EXAMPLES.parent / "README.md").read_text()
     script = text.split("```python\n")[1].split("```")[0]
     Path("script.py").write_text(script)

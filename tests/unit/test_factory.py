@@ -313,6 +313,13 @@ def test_a_transformation_of_the_factory_that_cannot_be_made(folder: Path) -> No
         Factory("Job", "Silent:Transformations=I;Z").BookMethod(loader(), "Fisher", "F")
 
 
+def test_a_variable_with_the_name_of_a_branch_that_every_tree_has(folder: Path) -> None:
+    data = loader()
+    data.AddVariable("weight := x*x")
+    with pytest.raises(MethodError, match=re.escape("give it a label: 'my_weight := x*x'")):
+        Factory("Job", "Silent").BookMethod(data, "Fisher", "F")
+
+
 def test_nothing_booked() -> None:
     for call in ("TrainAllMethods", "TestAllMethods", "EvaluateAllMethods"):
         with pytest.raises(MethodError, match="call BookMethod first"):
