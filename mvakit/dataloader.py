@@ -567,15 +567,15 @@ def _split_table(counts: Sequence[SampleCounts]) -> str:
     width = max(len(c.name) for c in counts)
     lines = ["-" * 75]
     for c in counts:
-        lines.append(
-            f"{c.name:<{width}} -- training events            : {c.n_train:<6} (sum of weights: {c.sum_train:g})"
+        rows = (
+            ("training events", c.n_train, c.sum_train, f", effective number: {c.effective_train:.6g}"),
+            ("testing events", c.n_test, c.sum_test, f", effective number: {c.effective_test:.6g}"),
+            ("training and testing events", c.n_train + c.n_test, c.sum_train + c.sum_test, ""),
         )
-        lines.append(
-            f"{c.name:<{width}} -- testing events             : {c.n_test:<6} (sum of weights: {c.sum_test:g})"
-        )
-        lines.append(
-            f"{c.name:<{width}} -- training and testing events: {c.n_train + c.n_test:<6} (sum of weights: {c.sum_train + c.sum_test:g})"
-        )
+        lines += [
+            f"{c.name:<{width}} -- {what:<27}: {n:<6} (sum of weights: {total:g}{more})"
+            for what, n, total, more in rows
+        ]
     return "\n".join(lines)
 
 

@@ -53,6 +53,12 @@ class Sample:
             return None
         return np.column_stack([np.asarray(column, dtype=np.float64) for column in self.spectators.values()])
 
+    @property
+    def effective_number(self) -> float:
+        """Events of unit weight that would fluctuate as much: (sum w)^2 / sum w^2."""
+        squares = float(np.dot(self.weight, self.weight))
+        return float(self.weight.sum()) ** 2 / squares if squares else 0.0
+
     def select(self, which: npt.NDArray[np.generic] | slice) -> Sample:
         """Return the events that a mask, an index array or a slice picks."""
         return Sample(
@@ -86,6 +92,8 @@ class SampleCounts:
         After the split and the renormalisation of the training weights.
     rescale : float
         The factor of that renormalisation.
+    effective_train, effective_test : float
+        Events of unit weight that would fluctuate as much: (sum w)^2 / sum w^2.
     """
 
     name: str
@@ -99,6 +107,8 @@ class SampleCounts:
     n_test: int = 0
     sum_test: float = 0.0
     rescale: float = 1.0
+    effective_train: float = 0.0
+    effective_test: float = 0.0
 
     @property
     def efficiency(self) -> float:

@@ -274,6 +274,8 @@ class Preparation:
                     n_test=len(testing),
                     sum_test=float(testing.weight.sum()),
                     rescale=factor,
+                    effective_train=training.effective_number,
+                    effective_test=testing.effective_number,
                 )
             )
         mixed = []

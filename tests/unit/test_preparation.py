@@ -141,6 +141,15 @@ def test_norm_modes_renormalise_the_training_alone(mode: str, sums: tuple[float,
     assert counts[1].rescale == pytest.approx(sums[1] / 8.0)
 
 
+def test_effective_numbers_of_events() -> None:
+    signal = events(0, 4)
+    signal.sample.weight[:] = [1.0, 3.0, 2.0, -1.0]
+    _, _, counts = Preparation.parse(["Signal", "Background"], "SplitMode=Block", {})([signal, events(1, 4)], QUIET)
+    assert counts[0].effective_train == pytest.approx((1 + 3) ** 2 / (1 + 9), rel=1e-12)
+    assert counts[0].effective_test == pytest.approx((2 - 1) ** 2 / (4 + 1), rel=1e-12)
+    assert counts[1].effective_train == pytest.approx(2.0, rel=1e-12)
+
+
 def test_spectators_travel_with_their_events() -> None:
     train, test, _ = Preparation.parse(["Signal", "Background"], "", {})([events(0, 20), events(1, 20)], QUIET)
     for sample in (train, test):
