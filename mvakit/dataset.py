@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.columnstore import BLOCK, Space, gather, spans
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
 
@@ -31,6 +34,9 @@ class Sample:
     targets : ndarray of float32, shape (n_events, n_targets)
     spectators : mapping of str to ndarray
         By label, in the type that the tree has.
+    space : Space or None
+        Where events go that are derived from these, if they are larger than memory; then the columns lie in mapped
+        files and are not to be written to. None if they are in memory.
     """
 
     X: npt.NDArray[np.float32]
@@ -38,6 +44,7 @@ class Sample:
     weight: FloatArray
     targets: npt.NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
     spectators: Mapping[str, npt.NDArray[np.generic]] = field(default_factory=dict)
+    space: Space | None = field(default=None, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.weight)
@@ -51,7 +58,16 @@ class Sample:
         """The spectators side by side, shape (n_events, n_spectators), or None where there are none."""
         if not self.spectators:
             return None
-        return np.column_stack([np.asarray(column, dtype=np.float64) for column in self.spectators.values()])
+        table = _empty(self.space, (len(self), len(self.spectators)), np.float64)
+        for rows in spans(len(self)):
+            for i, column in enumerate(self.spectators.values()):
+                table[rows, i] = column[rows]
+        return table
+
+    def blocks(self, size: int = BLOCK) -> Iterator[Sample]:
+        """Yield the events in order, at most `size` at a time, without copying them."""
+        for rows in spans(len(self), size):
+            yield self.select(rows)
 
     @property
     def effective_number(self) -> float:
@@ -60,14 +76,31 @@ class Sample:
         return float(self.weight.sum()) ** 2 / squares if squares else 0.0
 
     def select(self, which: npt.NDArray[np.generic] | slice) -> Sample:
-        """Return the events that a mask, an index array or a slice picks."""
+        """Return the events that a mask, an index array or a slice picks.
+
+        Of events in mapped files a mask or an index array makes a copy in other files.
+        """
+        if self.space is not None and not isinstance(which, slice):
+            return self._gathered(np.asarray(which), self.space)
         return Sample(
             self.X[which],
             self.class_index[which],
             self.weight[which],
             self.targets[which] if self.targets.size else self.targets,
             {label: column[which] for label, column in self.spectators.items()},
+            self.space,
         )
+
+    def _gathered(self, which: npt.NDArray[np.generic], space: Space) -> Sample:
+        order = np.flatnonzero(which) if which.dtype == np.bool_ else which.astype(np.intp)
+        order[order < 0] += len(self)
+        if len(order) and not 0 <= order.min() <= order.max() < len(self):
+            raise IndexError(f"a sample of {len(self)} events has no event {order.min()} or {order.max()}")
+        columns = [self.X, self.class_index, self.weight, self.targets, *self.spectators.values()]
+        made = [space.empty((len(order), *column.shape[1:]), column.dtype) for column in columns]
+        gather([columns], order, made, space.bucket(row_bytes(columns)))
+        X, class_index, weight, targets, *others = made
+        return Sample(X, class_index, weight, targets, dict(zip(self.spectators, others, strict=True)), space)
 
     def with_weight(self, weight: FloatArray) -> Sample:
         """Return the same events with other weights."""
@@ -76,6 +109,27 @@ class Sample:
     def with_inputs(self, X: npt.NDArray[np.float32]) -> Sample:
         """Return the same events with other (transformed) inputs."""
         return replace(self, X=X)
+
+    def map_inputs(self, function: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> Sample:
+        """Return the same events with inputs that a function makes of these, whose result for an event depends on no other.
+
+        Of events in mapped files it is handed one block after the other.
+        """
+        if self.space is None:
+            return self.with_inputs(function(self.X))
+        X = self.space.empty(self.X.shape, np.float32)
+        for rows in spans(len(self)):
+            X[rows] = function(self.X[rows])
+        return self.with_inputs(X)
+
+
+def _empty(space: Space | None, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    return np.empty(shape, dtype) if space is None else space.empty(shape, dtype)
+
+
+def row_bytes(columns: Iterable[npt.NDArray[Any]]) -> int:
+    """Return the bytes of one event in some columns."""
+    return sum(column.dtype.itemsize * math.prod(column.shape[1:]) for column in columns)
 
 
 @dataclass(frozen=True, slots=True)
