@@ -14,6 +14,7 @@ from mvakit.evaluation.samples import FloatArray
 __all__ = [
     "VariableStatistics",
     "correlation_matrix",
+    "correlation_of",
     "correlation_percent",
     "covariance_matrix",
     "variable_statistics",
@@ -83,7 +84,11 @@ def correlation_matrix(values: ArrayLike, weights: ArrayLike | None = None) -> F
     A variable without variance has correlation 0 with every other, as in TMVA. See `variable_statistics` for what is
     raised.
     """
-    covariance = covariance_matrix(values, weights)
+    return correlation_of(covariance_matrix(values, weights))
+
+
+def correlation_of(covariance: FloatArray) -> FloatArray:
+    """Return the correlation coefficients that belong to a covariance matrix; see `correlation_matrix`."""
     variances = np.diag(covariance)
     scale = np.zeros(len(variances))
     np.divide(1.0, np.sqrt(np.maximum(variances, 0.0)), out=scale, where=variances > 0.0)

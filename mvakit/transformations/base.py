@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import TransformationError, WeightFileError
+from mvakit.evaluation.moments import Moments, moments_by_class
 from mvakit.transformations.grammar import Step
 from mvakit.transformations.selection import IntArray, Kind, Selection
 
@@ -29,27 +30,61 @@ def frozen(values: npt.ArrayLike, dtype: type[ScalarT]) -> npt.NDArray[ScalarT]:
     return array
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Events:
     """The training events as one transformation sees them: its inputs after the steps before it.
 
     Attributes
     ----------
-    values : ndarray of float32, shape (n_events, n_inputs)
+    stream : callable
+        Gives the inputs of the events, block by block in their order: arrays of float32, shape (n, n_inputs).
     class_index : ndarray of int, shape (n_events,)
     weight : ndarray of float64, shape (n_events,)
     classes : tuple of str
+    mapped : bool
+        Whether the events are too many to be had in one array.
     """
 
-    values: Float32Array
+    stream: Callable[[], Iterator[Float32Array]]
     class_index: npt.NDArray[np.integer]
     weight: FloatArray
     classes: tuple[str, ...]
+    mapped: bool = False
 
     @property
     def n_blocks(self) -> int:
         """One block for each class and one for all; a single class needs no other."""
         return len(self.classes) + 1 if len(self.classes) > 1 else 1
+
+    def blocks(self) -> Iterator[tuple[Float32Array, npt.NDArray[np.integer], FloatArray]]:
+        """Yield inputs, classes and weights of consecutive events."""
+        begin = 0
+        for values in self.stream():
+            rows = slice(begin, begin + len(values))
+            yield values, self.class_index[rows], self.weight[rows]
+            begin = rows.stop
+
+    def table(self) -> Float32Array:
+        """Return the inputs of all events, shape (n_events, n_inputs)."""
+        return np.concatenate(list(self.stream()))
+
+    def moments(self, n_inputs: int, *, weighted: bool = True) -> list[Moments]:
+        """Return the moments of the events of each block, in one pass."""
+        blocks = ((values, index, weight if weighted else None) for values, index, weight in self.blocks())
+        found = moments_by_class(blocks, n_inputs, len(self.classes))
+        return [*found, Moments.joined(found)] if len(found) > 1 else found
+
+    def ranges(self, n_inputs: int) -> tuple[Float32Array, Float32Array]:
+        """Return the smallest and the largest inputs in each block, shape (n_blocks, n_inputs)."""
+        low = np.full((self.n_blocks, n_inputs), np.inf, np.float32)
+        high = -low
+        for values, index, _ in self.blocks():
+            for block in range(self.n_blocks):
+                chosen = values if block == self.n_blocks - 1 else values[index == block]
+                if len(chosen):
+                    np.minimum(low[block], chosen.min(axis=0), out=low[block])
+                    np.maximum(high[block], chosen.max(axis=0), out=high[block])
+        return low, high
 
     def rows(self, block: int) -> IntArray | slice:
         """Return the events of a block, in their order."""
@@ -61,22 +96,21 @@ class Events:
         """Say whose events a block holds, for error messages."""
         return "the training events" if block == self.n_blocks - 1 else f"the events of class {self.classes[block]!r}"
 
-    def refuse_constant(self, step: Step, block: int) -> None:
-        """Refuse inputs that do not vary among the events that define a transformation.
+    def refuse_constant(self, step: Step, block: int, low: npt.NDArray[Any], high: npt.NDArray[Any]) -> None:
+        """Refuse inputs that do not vary among the events that define a transformation, which lie from `low` to `high`.
 
         Raises
         ------
         TransformationError
             Naming the first of them.
         """
-        values = self.values[self.rows(block)]
-        constant = np.flatnonzero(values.min(axis=0) == values.max(axis=0))
+        constant = np.flatnonzero(low == high)
         if constant.size:
             labels = step.selection.labels
             label = labels.pop(constant[0])
             remedy = f", or name the others: '{step.letter}({','.join(labels)})'" if labels else ""
             raise TransformationError(
-                f"{step.text}: {label!r} is always {values[0, constant[0]]:g} among {self.whose(block)}, which leaves "
+                f"{step.text}: {label!r} is always {low[constant[0]]:g} among {self.whose(block)}, which leaves "
                 f"nothing to transform; drop it{remedy}"
             )
 

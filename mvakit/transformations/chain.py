@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.columnstore import spans
 from mvakit.dataset import Sample
 from mvakit.errors import TransformationError, WeightFileError, did_you_mean
 from mvakit.transformations.base import Events, Float32Array, Transformation
@@ -269,41 +271,99 @@ def fit_chain(
     columns = Columns(tuple(variables), tuple(targets), tuple(spectators))
     active = [step for step in steps if step.letter != "I"]
     if active:
+        present = set().union(*(np.unique(block.class_index) for block in train.blocks()))
         for i, name in enumerate(classes):
-            if not np.any(train.class_index == i):
+            if i not in present:
                 raise TransformationError(f"the class {name!r} has no training events to make {text!r} from")
-    tables: dict[Kind, Float32Array] = {
-        "Variable": np.asarray(train.X, np.float32),
-        "Target": np.asarray(train.targets, np.float32),
-    }
-    if any("Spectator" in step.selection.kinds for step in active):
-        tables["Spectator"] = np.column_stack([train.spectators[v.label] for v in spectators]).astype(np.float32)
+    stage = _Stage(train, spectators if any("Spectator" in step.selection.kinds for step in active) else ())
     fitted: list[Transformation] = []
     for step in steps:
-        values = np.empty((len(train), len(step.selection)), np.float32)
-        for kind in step.selection.kinds:
-            positions, inputs, _ = step.selection.places(kind)
-            values[:, positions] = tables[kind][:, inputs]
-        if step.letter != "I":
-            _refuse_undefined(step, values)
-        transformation = _BY_LETTER[step.letter].fit(
-            step, Events(values, train.class_index, train.weight, tuple(classes))
+        events = Events(
+            partial(stage.inputs, step), train.class_index, train.weight, tuple(classes), train.space is not None
         )
+        transformation = _BY_LETTER[step.letter].fit(step, events)
         fitted.append(transformation)
         if step is not steps[-1]:
-            for kind in transformation.kinds():
-                plan = _plan([transformation], kind, tables[kind].shape[1], None)
-                tables[kind] = _carry(plan, tables[kind].copy())
+            stage.advance(transformation)
     return Chain(text.strip(), tuple(fitted), columns)
 
 
-def _refuse_undefined(step: Step, values: Float32Array) -> None:
-    finite = np.isfinite(values)
-    if finite.all():
-        return
-    event, place = (int(i[0]) for i in np.nonzero(~finite))
-    count = int((~finite[:, place]).sum())
-    raise TransformationError(
-        f"{step.text}: {step.selection.labels[place]!r} is {values[event, place]} in {count} of {len(values)} training "
-        f"events, first in number {event}; cut such events away"
-    )
+class _Stage:
+    """The training events on their way through the steps of a chain.
+
+    Events in memory are transformed as each step is made. Those in mapped files stay as they are, and every block of them is
+    taken through the steps whenever it is read.
+    """
+
+    def __init__(self, train: Sample, spectators: Sequence[Variable]) -> None:
+        self._train = train
+        self._labels = [v.label for v in spectators]
+        self._tables: dict[Kind, Float32Array] = {}
+        self._ahead: list[Transformation] = []
+
+    def _raw(self, sample: Sample) -> dict[Kind, Float32Array]:
+        tables: dict[Kind, Float32Array] = {
+            "Variable": np.asarray(sample.X, np.float32),
+            "Target": np.asarray(sample.targets, np.float32),
+        }
+        if self._labels:
+            tables["Spectator"] = np.column_stack([sample.spectators[label] for label in self._labels]).astype(
+                np.float32
+            )
+        return tables
+
+    def advance(self, transformation: Transformation) -> None:
+        """Take the events through a step."""
+        if self._train.space is not None:
+            self._ahead.append(transformation)
+            return
+        self._tables = self._tables or self._raw(self._train)
+        for kind in transformation.kinds():
+            plan = _plan([transformation], kind, self._tables[kind].shape[1], None)
+            self._tables[kind] = _carry(plan, self._tables[kind].copy())
+
+    def _blocks(self) -> Iterator[dict[Kind, Float32Array]]:
+        if self._train.space is None:
+            self._tables = self._tables or self._raw(self._train)
+            for rows in spans(len(self._train)):
+                yield {kind: table[rows] for kind, table in self._tables.items()}
+            return
+        for block in self._train.blocks():
+            tables = self._raw(block)
+            for kind, table in tables.items():
+                plan = _plan(self._ahead, kind, table.shape[1], None)
+                if plan:
+                    tables[kind] = _carry(plan, table.copy())
+            yield tables
+
+    def inputs(self, step: Step) -> Iterator[Float32Array]:
+        """Yield what a step reads of the events, block by block.
+
+        Raises
+        ------
+        TransformationError
+            If a value is not finite.
+        """
+        begin = 0
+        first: tuple[int, int, np.float32] | None = None
+        undefined = 0
+        for tables in self._blocks():
+            values = np.empty((len(tables["Variable"]), len(step.selection)), np.float32)
+            for kind in step.selection.kinds:
+                positions, inputs, _ = step.selection.places(kind)
+                values[:, positions] = tables[kind][:, inputs]
+            finite = np.isfinite(values)
+            if first is None and not finite.all():
+                event, place = np.argwhere(~finite)[0].tolist()
+                first = begin + event, place, values[event, place]
+            if first is None:
+                yield values
+            else:
+                undefined += int((~finite[:, first[1]]).sum())
+            begin += len(values)
+        if first is not None:
+            event, place, value = first
+            raise TransformationError(
+                f"{step.text}: {step.selection.labels[place]!r} is {value} in {undefined} of {begin} training events, "
+                f"first in number {event}; cut such events away"
+            )

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from mvakit.errors import WeightFileError
 from mvakit.evaluation.smoothing import smooth
 from mvakit.transformations.base import Float32Array, FloatArray, frozen, require_finite
+from mvakit.transformations.sketch import Summary
 from mvakit.weightfile import (
     attribute,
     boolean_attribute,
@@ -64,8 +65,20 @@ class Cumulative:
             Sorts the values; equal values keep their order.
         """
         single = weight.astype(np.float32)
-        ascending = values[order]
-        edges = _edges(ascending, single[order], _least_content(single))
+        return cls._made(values[order], single, order, _least_content(single))
+
+    @classmethod
+    def of_summary(cls, summary: Summary) -> Cumulative:
+        """Make the histogram of events of which only a summary is left; each of its values counts as an event."""
+        single = summary.weight.astype(np.float32)
+        least = max(MIN_EVENTS * summary.smallest_weight, summary.total / MAX_BINS)
+        return cls._made(summary.values, single, np.arange(single.size), np.float32(least))
+
+    @classmethod
+    def _made(
+        cls, ascending: Float32Array, single: Float32Array, order: npt.NDArray[np.intp], least: np.float32
+    ) -> Cumulative:
+        edges = _edges(ascending, single[order], least)
         contents = smooth(_fill(edges, ascending, single, order)).astype(np.float32).astype(np.float64)
         total = np.cumsum(np.maximum(contents, 0.0))
         # where every event sits on the last edge, which belongs to no bin, the distribution is a step

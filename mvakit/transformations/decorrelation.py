@@ -19,7 +19,7 @@ from mvakit.transformations.base import (
     require_finite,
 )
 from mvakit.transformations.grammar import Step
-from mvakit.transformations.linear import covariance, rotate, symmetric_eigen
+from mvakit.transformations.linear import rotate, symmetric_eigen
 from mvakit.transformations.selection import IntArray, Selection
 from mvakit.weightfile import int_attribute, numbers, text_numbers
 
@@ -57,17 +57,16 @@ class Decorrelation(Transformation):
             If a variable is constant or a combination of others, or the weights leave no positive variance.
         """
         main = events.n_blocks - 1 if step.reference is None else step.reference
-        events.refuse_constant(step, main)
+        found = events.moments(len(step.selection))
+        events.refuse_constant(step, main, found[main].minimum, found[main].maximum)
         matrices = []
-        for block in range(events.n_blocks):
-            rows = events.rows(block)
-            try:
-                _, matrix = covariance(events.values[rows], events.weight[rows])
-            except ZeroDivisionError:
+        for block, moments in enumerate(found):
+            if moments.total <= 0:
                 raise TransformationError(
-                    f"{step.text}: the weights of {events.whose(block)} sum to {events.weight[rows].sum():g}, "
+                    f"{step.text}: the weights of {events.whose(block)} sum to {moments.total:g}, "
                     "from which no covariance follows"
-                ) from None
+                )
+            matrix = moments.covariance
             if block == main:
                 _refuse_dependent(matrix, step, events.whose(block))
             matrices.append(_inverse_root(matrix))

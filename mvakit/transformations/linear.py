@@ -9,13 +9,12 @@ import numpy.typing as npt
 
 from mvakit.errors import TransformationError
 
-__all__ = ["covariance", "rotate", "symmetric_eigen"]
+__all__ = ["rotate", "symmetric_eigen"]
 
 Float32Array = npt.NDArray[np.float32]
 FloatArray = npt.NDArray[np.float64]
 
 MAX_ITERATIONS: Final = 60
-CHUNK: Final = 4096  # events summed at a time, so that they stay in the cache
 
 
 def rotate(values: Float32Array, matrix: FloatArray, origin: FloatArray | None = None) -> Float32Array:
@@ -39,35 +38,6 @@ def rotate(values: Float32Array, matrix: FloatArray, origin: FloatArray | None =
         for weights, column in zip(matrix.T, columns, strict=True):
             total += weights[:, None] * column
         return np.ascontiguousarray(total.T.astype(np.float32))
-
-
-def covariance(values: Float32Array, weight: FloatArray | None = None) -> tuple[FloatArray, FloatArray]:
-    """Return the mean and the covariance matrix, divided by the sum of weights, of columns of events.
-
-    Raises
-    ------
-    ZeroDivisionError
-        If the weights sum to nothing, or less.
-    """
-    total = float(len(values)) if weight is None else float(weight.sum())
-    if total <= 0:
-        raise ZeroDivisionError("the sum of weights is not positive")
-    mean = np.zeros(values.shape[1])
-    matrix = np.zeros((values.shape[1], values.shape[1]))
-    for begin in range(0, len(values), CHUNK):
-        mean += _weighted(values, weight, begin).sum(axis=1)
-    mean /= total
-    for begin in range(0, len(values), CHUNK):
-        centred = values[begin : begin + CHUNK].T.astype(np.float64) - mean[:, None]
-        weighted = centred if weight is None else centred * weight[begin : begin + CHUNK]
-        matrix += np.einsum("in,jn->ij", weighted, centred)
-    matrix /= total
-    return mean, 0.5 * (matrix + matrix.T)
-
-
-def _weighted(values: Float32Array, weight: FloatArray | None, begin: int) -> FloatArray:
-    columns = values[begin : begin + CHUNK].T.astype(np.float64)
-    return columns if weight is None else columns * weight[begin : begin + CHUNK]
 
 
 def symmetric_eigen(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -44,14 +44,12 @@ class Normalize(Transformation):
         TransformationError
             If a variable is constant.
         """
+        low, high = events.ranges(len(step.selection))
         transformation = cls(
-            step.selection,
-            step.reference,
-            len(events.classes),
-            frozen([events.values[events.rows(b)].min(axis=0) for b in range(events.n_blocks)], np.float32),
-            frozen([events.values[events.rows(b)].max(axis=0) for b in range(events.n_blocks)], np.float32),
+            step.selection, step.reference, len(events.classes), frozen(low, np.float32), frozen(high, np.float32)
         )
-        events.refuse_constant(step, transformation.block(None))
+        block = transformation.block(None)
+        events.refuse_constant(step, block, low[block], high[block])
         return transformation
 
     def _scale(self, positions: IntArray, block: int) -> tuple[Float32Array, Float32Array]:

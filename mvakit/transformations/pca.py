@@ -19,7 +19,7 @@ from mvakit.transformations.base import (
     require_finite,
 )
 from mvakit.transformations.grammar import Step
-from mvakit.transformations.linear import covariance, rotate, symmetric_eigen
+from mvakit.transformations.linear import rotate, symmetric_eigen
 from mvakit.transformations.selection import IntArray, Selection
 from mvakit.weightfile import int_attribute, numbers, text_numbers
 
@@ -63,12 +63,12 @@ class PrincipalComponents(Transformation):
             )
         means, vectors = [], []
         main = events.n_blocks - 1 if step.reference is None else step.reference
-        for block in range(events.n_blocks):
-            mean, matrix = covariance(events.values[events.rows(block)])
+        for block, moments in enumerate(events.moments(len(step.selection), weighted=False)):
+            matrix = moments.covariance
             trace = matrix.trace()
             if block == main and trace == 0:
                 raise TransformationError(f"{step.text}: no variable varies among {events.whose(block)}")
-            means.append(mean)
+            means.append(moments.mean)
             vectors.append(symmetric_eigen(matrix / trace if trace else matrix)[1])
         return cls(
             step.selection, step.reference, len(events.classes), frozen(means, np.float64), frozen(vectors, np.float64)

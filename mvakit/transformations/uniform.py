@@ -13,6 +13,7 @@ from mvakit.transformations.base import Events, Float32Array, FloatArray, Transf
 from mvakit.transformations.cumulative import Cumulative, Curves
 from mvakit.transformations.grammar import Step
 from mvakit.transformations.selection import IntArray, Selection
+from mvakit.transformations.sketch import QuantileSketch, Summary, stable_order
 from mvakit.weightfile import child, int_attribute
 
 __all__ = ["Uniform"]
@@ -40,36 +41,14 @@ class Uniform(Transformation):
 
     @classmethod
     def fit(cls, step: Step, events: Events) -> Self:
-        """Find the distributions.
+        """Find the distributions: TMVA's own, or where events are larger than memory those of a `QuantileSketch`.
 
         Raises
         ------
         TransformationError
             If a variable is constant, or the sum of weights is not positive.
         """
-        main = events.n_blocks - 1 if step.reference is None else step.reference
-        events.refuse_constant(step, main)
-        for block in range(events.n_blocks):
-            total = events.weight[events.rows(block)].sum()
-            if total <= 0:
-                raise TransformationError(
-                    f"{step.text}: the weights of {events.whose(block)} sum to {total:g}, which distributes nothing"
-                )
-        columns = []
-        for column in events.values.T:
-            values = np.ascontiguousarray(column)
-            order = _stable_order(values)
-            found = []
-            for block in range(events.n_blocks):
-                rows = events.rows(block)
-                if isinstance(rows, slice):
-                    found.append(Cumulative.fit(values, events.weight, order))
-                else:  # the sorted events of a class are those of all, without the others
-                    place = np.full(values.size, -1)
-                    place[rows] = np.arange(rows.size)
-                    within = place[order]
-                    found.append(Cumulative.fit(values[rows], events.weight[rows], within[within >= 0]))
-            columns.append(found)
+        columns = _summarised(step, events) if events.mapped else _sorted(step, events)
         return cls(step.selection, step.reference, len(events.classes), tuple(zip(*columns, strict=True)))
 
     def transform(self, values: Float32Array, positions: IntArray, block: int) -> Float32Array:
@@ -133,13 +112,56 @@ class Uniform(Transformation):
         return cls(selection, None, n_classes, tuple(zip(*ordered, strict=True)))
 
 
-def _stable_order(values: Float32Array) -> IntArray:
-    """Return the order that sorts values, equal ones as they come: `argsort`, several times faster.
+def _refuse_weight(step: Step, events: Events, block: int, total: float) -> None:
+    if total <= 0:
+        raise TransformationError(
+            f"{step.text}: the weights of {events.whose(block)} sum to {total:g}, which distributes nothing"
+        )
 
-    The bits of a positive number rise with it and those of a negative number fall, so that with some of them flipped they
-    sort as whole numbers, and the place in the array fits beside them.
-    """
-    bits = (values + np.float32(0)).view(np.uint32)  # minus zero becomes zero
-    bits = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    keys = (bits.astype(np.uint64) << np.uint64(32)) | np.arange(values.size, dtype=np.uint64)
-    return (np.sort(keys) & np.uint64(0xFFFFFFFF)).astype(np.intp)
+
+def _sorted(step: Step, events: Events) -> list[list[Cumulative]]:
+    """Return, for each input, the distributions of each block, exactly as TMVA finds them."""
+    table = events.table()
+    main = events.n_blocks - 1 if step.reference is None else step.reference
+    chosen = table[events.rows(main)]
+    events.refuse_constant(step, main, chosen.min(axis=0), chosen.max(axis=0))
+    for block in range(events.n_blocks):
+        _refuse_weight(step, events, block, float(events.weight[events.rows(block)].sum()))
+    columns = []
+    for column in table.T:
+        values = np.ascontiguousarray(column)
+        order = stable_order(values)
+        found = []
+        for block in range(events.n_blocks):
+            rows = events.rows(block)
+            if isinstance(rows, slice):
+                found.append(Cumulative.fit(values, events.weight, order))
+            else:  # the sorted events of a class are those of all, without the others
+                place = np.full(values.size, -1)
+                place[rows] = np.arange(rows.size)
+                within = place[order]
+                found.append(Cumulative.fit(values[rows], events.weight[rows], within[within >= 0]))
+        columns.append(found)
+    return columns
+
+
+def _summarised(step: Step, events: Events) -> list[list[Cumulative]]:
+    """Return the same of events that cannot be sorted, from summaries made in one pass."""
+    sketches = [[QuantileSketch() for _ in events.classes] for _ in range(len(step.selection))]
+    for values, class_index, weight in events.blocks():
+        for index in range(len(events.classes)):
+            rows = np.flatnonzero(class_index == index)
+            for column, of_classes in zip(values[rows].T, sketches, strict=True):
+                of_classes[index].add(column, weight[rows])
+    columns = []
+    main = events.n_blocks - 1 if step.reference is None else step.reference
+    for of_classes in sketches:
+        summaries = [sketch.summary() for sketch in of_classes]
+        if len(summaries) > 1:
+            summaries.append(Summary.joined(summaries))
+        columns.append(summaries)
+    ends = [of_blocks[main].values[[0, -1]] for of_blocks in columns]
+    events.refuse_constant(step, main, *np.transpose(ends))
+    for block, summary in enumerate(columns[0]):
+        _refuse_weight(step, events, block, summary.total)
+    return [[Cumulative.of_summary(summary) for summary in of_blocks] for of_blocks in columns]

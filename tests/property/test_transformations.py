@@ -13,7 +13,7 @@ from mvakit.errors import TransformationError
 from mvakit.evaluation.smoothing import smooth
 from mvakit.transformations import Chain, fit_chain, parse_chain
 from mvakit.transformations.linear import symmetric_eigen
-from mvakit.transformations.uniform import _stable_order
+from mvakit.transformations.sketch import stable_order
 from mvakit.variables import Variable
 
 VARIABLES = [Variable(f"x{i}", f"v{i}") for i in range(3)]
@@ -135,4 +135,4 @@ def test_smoothing_keeps_flat_and_positive_what_is_so(contents):
 
 @given(hnp.arrays(np.float32, st.integers(1, 200), elements=st.one_of(single, st.sampled_from([0.0, -0.0, 1.0, -1.0]))))
 def test_the_order_of_equal_values_is_kept(values):
-    np.testing.assert_array_equal(_stable_order(values), np.argsort(values, kind="stable"))
+    np.testing.assert_array_equal(stable_order(values), np.argsort(values, kind="stable"))

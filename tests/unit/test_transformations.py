@@ -9,11 +9,12 @@ import pytest
 
 from mvakit.dataset import Sample
 from mvakit.errors import TransformationError, WeightFileError
+from mvakit.evaluation.moments import Moments
 from mvakit.evaluation.smoothing import smooth
 from mvakit.transformations import Chain, fit_chain, linear, parse_chain, parse_list
 from mvakit.transformations.chain import CHUNK
 from mvakit.transformations.cumulative import Cumulative
-from mvakit.transformations.linear import covariance, symmetric_eigen
+from mvakit.transformations.linear import symmetric_eigen
 from mvakit.variables import Variable, define
 
 VARIABLES = [define("sum := var1+var2"), define("diff := var1-var2"), define("var3"), define("var4")]
@@ -334,9 +335,10 @@ def test_weights_that_leave_no_covariance():
 
 def test_covariance_does_not_lose_digits_to_a_large_mean():
     x = np.array([[4096.0, 0], [4097, 1], [4098, 2]], np.float32) * 1024
-    mean, matrix = covariance(x)
-    np.testing.assert_array_equal(mean, [4097 * 1024, 1024])
-    np.testing.assert_allclose(matrix, np.full((2, 2), 2 / 3 * 1024**2), rtol=1e-15)
+    moments = Moments(Moments.near(x))
+    moments.add(x)
+    np.testing.assert_array_equal(moments.mean, [4097 * 1024, 1024])
+    np.testing.assert_allclose(moments.covariance, np.full((2, 2), 2 / 3 * 1024**2), rtol=1e-15)
 
 
 # --------------------------------------------------------------------------------------------------------- PCA
