@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.dataset import DataSet, Sample, SampleCounts
+from mvakit.cache import default_folder
+from mvakit.columnstore import Space
+from mvakit.dataset import DataSet, Sample
 from mvakit.errors import DataError, OptionError, did_you_mean
-from mvakit.options import Options
-from mvakit.preparation import PURPOSE, ClassEvents, Preparation, concatenate
+from mvakit.memory import free_memory, parse_bytes
+from mvakit.options import Options, option
+from mvakit.preparation import PURPOSE, Preparation
+from mvakit.prepared import ClassInput, class_correlation, prepare_events
 from mvakit.progress import Messenger, show_messages
-from mvakit.reading import TreeReading, read_events
+from mvakit.reading import TreeReading
 from mvakit.types import TreeType
 from mvakit.variables import Variable, define, expand
 
@@ -29,6 +34,36 @@ class DataLoaderOptions(Options):
     """The options of a DataLoader; TMVA has none."""
 
     owner = "DataLoader"
+
+    max_memory: str = option(
+        "MaxMemory",
+        "",
+        "memory that the events may take while they are prepared, as in 512MB or 2GiB; beyond it they lie in files "
+        "(by default half of what is free)",
+        extension=True,
+    )
+    cache_dir: str = option(
+        "CacheDir",
+        "",
+        "folder of these files, which are found again the next time (by default a folder mvakit in the user's cache)",
+        extension=True,
+    )
+
+    def space(self) -> Space:
+        """Return the memory for the events and the folder for more of them.
+
+        Raises
+        ------
+        OptionError
+            If ``MaxMemory`` is no amount of memory.
+        """
+        limit = parse_bytes(self.max_memory) if self.max_memory else max(1, free_memory() // 2)
+        if limit is None:
+            raise OptionError(
+                f"the option 'MaxMemory' of {self.owner} takes an amount of memory such as 512MB, 2GiB or 1000000 (bytes), "
+                f"not {self.max_memory!r}"
+            )
+        return Space(limit, Path(self.cache_dir).expanduser() if self.cache_dir else default_folder())
 
 
 @dataclass
@@ -54,18 +89,20 @@ class DataLoader:
     name : str
         The folder of the weight files and the top directory of the result file.
     options : str
-        An option string; the options may be given as keywords as well.
+        An option string; the options may be given as keywords as well. ``MaxMemory`` is the memory that the events may
+        take; beyond it they lie in files in ``CacheDir``, which are found again the next time.
 
     Examples
     --------
-    >>> loader = DataLoader("dataset")
+    >>> loader = DataLoader("dataset", MaxMemory="2GB")
     >>> loader.AddVariable("myvar1 := var1+var2", "F")
     >>> loader.AddVariable("var3", "Variable 3", "GeV", "F")
     """
 
     def __init__(self, name: str = "default", options: str = "", **keywords: Any) -> None:
         show_messages()
-        DataLoaderOptions.parse(options, **keywords)
+        self.options = DataLoaderOptions.parse(options, **keywords)
+        self.options.space()  # says now what is wrong with them
         self.name = _folder_name(name)
         self._variables: list[Variable] = []
         self._spectators: list[Variable] = []
@@ -369,65 +406,36 @@ class DataLoader:
         names = tuple(self._classes)
         text, keywords = self._preparation
         preparation = Preparation.parse(names, text, keywords)
-        events = [self._read(item, index) for index, item in enumerate(self._classes.values())]
-        self._say_counts(events, scaled=preparation.values["ScaleWithPreselEff"])
-        train, test, counts = preparation(events, log)
-        for count in counts:
-            width = max(map(len, names))
-            log.info(f"--> Rescale {count.name:<{width}} training event weights by factor: {count.rescale:g}")
-        log.info("Number of training and testing events after rescaling:\n" + _split_table(counts))
+        classes = [self._input(item, index) for index, item in enumerate(self._classes.values())]
+        events = prepare_events(classes, preparation, self.options.space(), log)
         dataset = DataSet(
             self.name,
-            _with_ranges(self._variables, train.X, "variable", names, constant_is_error=True),
-            _with_ranges(
-                self._spectators, list(train.spectators.values()), "spectator", names, constant_is_error=False
-            ),
-            _with_ranges(self._targets, train.targets, "target", names, constant_is_error=True)
-            if self._targets
-            else (),
+            _with_ranges(self._variables, events.ranges["variable"], "variable", names, constant_is_error=True),
+            _with_ranges(self._spectators, events.ranges["spectator"], "spectator", names, constant_is_error=False),
+            _with_ranges(self._targets, events.ranges["target"], "target", names, constant_is_error=True),
             names,
-            train,
-            test,
-            counts,
+            events.train,
+            events.test,
+            events.counts,
         )
         if preparation.values["Correlations"] and preparation.values["CalcCorrelations"]:
             for index, name in enumerate(names):
-                log.info(f"Correlation matrix ({name}):\n" + _correlation_table(dataset, index))
+                table = _correlation_table(dataset.labels, events.correlation(index))
+                log.info(f"Correlation matrix ({name}):\n" + table)
         return dataset
 
-    def _read(self, item: _Class, index: int) -> ClassEvents:
-        parts: list[tuple[Sample, npt.NDArray[np.int8], SampleCounts]] = []
+    def _input(self, item: _Class, index: int) -> ClassInput:
+        trees = []
         for tree, weight, cut, purpose in item.trees:
             reading = TreeReading(
                 tree, tuple(self._variables), tuple(self._targets), tuple(self._spectators),
                 weight, item.weight, " && ".join(f"({c})" for c in (cut, item.cut) if c.strip()), item.name,
             )  # fmt: skip
-            sample, counts = read_events(reading, index, self.log)
-            parts.append((sample, np.full(len(sample), PURPOSE[purpose], np.int8), counts))
-        for purpose, events in item.events.items():
-            sample = self._single_events(item.name, index, events)
-            counts = SampleCounts(
-                item.name, "", len(sample), float(sample.weight.sum()), len(sample), float(sample.weight.sum())
-            )
-            parts.append((sample, np.full(len(sample), PURPOSE[purpose], np.int8), counts))
-        if not parts:
-            raise DataError(f"class {item.name!r} has no trees")
-        counts = SampleCounts(
-            item.name,
-            item.cut,
-            sum(c.n_input for _, _, c in parts),
-            sum(c.sum_input for _, _, c in parts),
-            sum(c.n_passed for _, _, c in parts),
-            sum(c.sum_passed for _, _, c in parts),
-        )
-        if not counts.n_passed:
-            raise DataError(
-                f"class {item.name!r} is empty: none of its {counts.n_input} events passed the cut {item.cut!r}"
-                if counts.n_input
-                else f"class {item.name!r} is empty: its trees have no entries"
-            )
-        sample = concatenate([s for s, _, _ in parts])
-        return ClassEvents(sample, np.concatenate([p for _, p, _ in parts]), counts)
+            trees.append((reading, PURPOSE[purpose]))
+        events = [
+            (self._single_events(item.name, index, rows), PURPOSE[purpose]) for purpose, rows in item.events.items()
+        ]
+        return ClassInput(item.name, item.cut, tuple(trees), tuple(events))
 
     def _single_events(self, name: str, index: int, events: Iterable[tuple[Sequence[float], float]]) -> Sample:
         n_variables, n_targets = len(self._variables), len(self._targets)
@@ -468,42 +476,7 @@ class DataLoader:
             raise DataError(
                 f"there is no class {className!r}; {did_you_mean(className, dataset.classes, noun='the classes')}"
             )
-        return correlation(dataset, dataset.classes.index(className))
-
-    def _say_counts(self, events: Sequence[ClassEvents], *, scaled: bool) -> None:
-        width = max(len(e.counts.name) for e in events)
-        log = self.log
-        log.info("Number of events in input trees (after possible flattening of arrays):")
-        for event in events:
-            c = event.counts
-            log.info(
-                f"    {c.name:<{width}}      -- number of events       : {c.n_input:<6} / sum of weights: {c.sum_input:g}"
-            )
-        if any(c.counts.cut for c in events):
-            log.info(
-                f"Preselection: ({'WILL' if scaled else 'will NOT'} affect number of requested training and testing events)"
-            )
-            for event in events:
-                c = event.counts
-                log.info(f'    {c.name:<{width}} requirement: "{c.cut}"')
-                log.info(
-                    f"    {c.name:<{width}}      -- number of events passed: {c.n_passed:<6} / sum of weights: {c.sum_passed:g}"
-                )
-                log.info(f"    {c.name:<{width}}      -- efficiency             : {c.efficiency:g}")
-        for event in events:
-            negative = int((event.sample.weight < 0).sum())
-            if negative:
-                log.warning(
-                    f"{negative} events of class {event.counts.name} have negative weights; see the option IgnoreNegWeightsInTraining"
-                )
-
-
-def correlation(dataset: DataSet, class_index: int) -> npt.NDArray[np.float64]:
-    """Return the weighted linear correlation coefficients of the variables in the training events of a class."""
-    from mvakit.evaluation.correlation import correlation_matrix
-
-    chosen = dataset.train.class_index == class_index
-    return correlation_matrix(dataset.train.X[chosen], dataset.train.weight[chosen])
+        return class_correlation(dataset.train, dataset.classes.index(className))
 
 
 # ---------------------------------------------------------------------------------------------- helpers
@@ -546,15 +519,16 @@ def _define(expression: str, arguments: tuple[Any, ...], named: Mapping[str, Any
 
 
 def _with_ranges(
-    variables: Sequence[Variable], columns: Any, kind: str, classes: Sequence[str], *, constant_is_error: bool
+    variables: Sequence[Variable],
+    ranges: npt.NDArray[np.float64],
+    kind: str,
+    classes: Sequence[str],
+    *,
+    constant_is_error: bool,
 ) -> tuple[Variable, ...]:
     """Give the variables the ranges that they have in the training sample."""
-    columns = list(columns.T) if isinstance(columns, np.ndarray) else columns
     ranged = []
-    for variable, column in zip(variables, columns, strict=True):
-        low, high = (
-            (float(np.min(column)), float(np.max(column))) if np.asarray(column).dtype.kind in "fiub" else (0.0, 0.0)
-        )
+    for variable, (low, high) in zip(variables, ranges.tolist(), strict=True):
         if low == high and constant_is_error:
             raise DataError(
                 f"the {kind} {variable.label!r} ({variable.expression}) is constant: it is {low:g} in every training event of {' and '.join(classes)}; leave it out"
@@ -563,25 +537,7 @@ def _with_ranges(
     return tuple(ranged)
 
 
-def _split_table(counts: Sequence[SampleCounts]) -> str:
-    width = max(len(c.name) for c in counts)
-    lines = ["-" * 75]
-    for c in counts:
-        rows = (
-            ("training events", c.n_train, c.sum_train, f", effective number: {c.effective_train:.6g}"),
-            ("testing events", c.n_test, c.sum_test, f", effective number: {c.effective_test:.6g}"),
-            ("training and testing events", c.n_train + c.n_test, c.sum_train + c.sum_test, ""),
-        )
-        lines += [
-            f"{c.name:<{width}} -- {what:<27}: {n:<6} (sum of weights: {total:g}{more})"
-            for what, n, total, more in rows
-        ]
-    return "\n".join(lines)
-
-
-def _correlation_table(dataset: DataSet, class_index: int) -> str:
-    matrix = correlation(dataset, class_index)
-    labels = dataset.labels
+def _correlation_table(labels: Sequence[str], matrix: npt.NDArray[np.float64]) -> str:
     width = max(7, *(len(label) for label in labels))
     rule = "-" * (width + 1 + (width + 1) * len(labels))
     lines = [rule, " " * (width + 1) + " ".join(f"{label:>{width}}" for label in labels)]

@@ -69,12 +69,6 @@ class Sample:
         for rows in spans(len(self), size):
             yield self.select(rows)
 
-    @property
-    def effective_number(self) -> float:
-        """Events of unit weight that would fluctuate as much: (sum w)^2 / sum w^2."""
-        squares = float(np.dot(self.weight, self.weight))
-        return float(self.weight.sum()) ** 2 / squares if squares else 0.0
-
     def select(self, which: npt.NDArray[np.generic] | slice) -> Sample:
         """Return the events that a mask, an index array or a slice picks.
 
@@ -115,12 +109,21 @@ class Sample:
 
         Of events in mapped files it is handed one block after the other.
         """
+        return self.with_inputs(self._mapped(self.X, function))
+
+    def map_targets(self, function: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]) -> Sample:
+        """Return the same events with other targets, in the way of `map_inputs`."""
+        return replace(self, targets=self._mapped(self.targets, function))
+
+    def _mapped(
+        self, table: npt.NDArray[np.float32], function: Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+    ) -> npt.NDArray[np.float32]:
         if self.space is None:
-            return self.with_inputs(function(self.X))
-        X = self.space.empty(self.X.shape, np.float32)
-        for rows in spans(len(self)):
-            X[rows] = function(self.X[rows])
-        return self.with_inputs(X)
+            return function(table)
+        made = self.space.empty(table.shape, np.float32)
+        for rows in spans(len(table)):
+            made[rows] = function(table[rows])
+        return made
 
 
 def _empty(space: Space | None, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:

@@ -367,7 +367,7 @@ class Factory:
             self.log.info(f"Test method: {booked.title} for {booked.model.analysis} performance")
             for kind, sample in ((TreeType.TRAINING, dataset.train), (TreeType.TESTING, dataset.test)):
                 started = time.perf_counter()
-                response = booked.model.predict(sample.X, sample.spectator_columns())
+                response = booked.model.respond(sample)
                 # As TestTree will hold it, so that tables, histograms and tree tell the same.
                 booked.scores[kind] = response.astype(np.float32).astype(np.float64)
                 if kind is TreeType.TESTING:

@@ -132,6 +132,12 @@ class Model:
         estimates = self.chain.invert_targets(response.reshape(len(inputs), -1)).astype(np.float64)
         return estimates.reshape(response.shape)
 
+    def respond(self, sample: Sample) -> FloatArray:
+        """Return the response to the events of a sample, as `predict` does; to those in mapped files block by block."""
+        if sample.space is None:
+            return self.predict(sample.X, sample.spectator_columns())
+        return np.concatenate([self.predict(block.X, block.spectator_columns()) for block in sample.blocks()])
+
     def probability(self, response: npt.ArrayLike, signal_fraction: float = 0.5) -> FloatArray:
         """Return the probabilities of events with these responses to be signal.
 
@@ -463,11 +469,7 @@ def train(
     chain = fit_chain(
         method.options.var_transform, sample, dataset.variables, dataset.classes, dataset.targets, dataset.spectators
     )
-    if chain:
-        sample = sample.with_inputs(chain.apply(sample.X))
-    if "Target" in chain.kinds:
-        sample = dataclasses.replace(sample, targets=chain.apply_targets(sample.targets))
-    state = method.fit(sample, context)
+    state = method.fit(chain.apply_to(sample), context)
     info = _info(dataset, analysis, time.perf_counter() - started)
     model = Model(
         method,
@@ -489,7 +491,7 @@ def train(
 def _fit_pdfs(model: Model, sample: Sample, log: Messenger) -> ResponsePdfs | None:
     """Make the PDFs of a response; one that has none, such as a constant, is told of and leaves the training as it is."""
     options = model.method.options
-    scores = model.predict(sample.X, sample.spectator_columns())
+    scores = model.respond(sample)
     try:
         pdfs = ResponsePdfs.fit(
             scores,

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.dataset import Sample, SampleCounts
+from mvakit.columnstore import Space, gather, index_type, spans
+from mvakit.dataset import Sample, SampleCounts, row_bytes
 from mvakit.errors import DataError
 from mvakit.options import OptionSpec, assign_options
 from mvakit.progress import Messenger
 from mvakit.types import TreeType
 
-__all__ = ["ClassEvents", "Preparation", "preparation_specs"]
+__all__ = ["ClassEvents", "Maker", "Preparation", "preparation_specs", "sample_of"]
 
-IndexArray = npt.NDArray[np.intp]
+IndexArray = npt.NDArray[np.integer[Any]]
+
+Maker = Callable[[str, tuple[int, ...], npt.DTypeLike], npt.NDArray[Any]]
+"""Makes a column of a sample from its name, its shape and the type of its numbers, to be filled."""
 
 _SPLIT_MODES = ("Random", "Alternate", "Block")
 
@@ -30,15 +35,48 @@ class ClassEvents:
 
     Attributes
     ----------
-    sample : Sample
-    purpose : ndarray of int8, shape (n_events,)
-        What the tree of each event is for: 0 training, 1 test, 2 either.
+    parts : tuple of Sample
+        The events of each tree.
+    purposes : tuple of int
+        What each tree is for: 0 training, 1 test, 2 either.
     counts : SampleCounts
     """
 
-    sample: Sample
-    purpose: npt.NDArray[np.int8]
+    parts: tuple[Sample, ...]
+    purposes: tuple[int, ...]
     counts: SampleCounts
+
+    def __len__(self) -> int:
+        return sum(len(part) for part in self.parts)
+
+    def of_purpose(self, purpose: int) -> IndexArray:
+        """Return the events of the trees that are for one purpose."""
+        number = index_type(len(self))
+        begin, found = 0, [np.zeros(0, number)]
+        for part, code in zip(self.parts, self.purposes, strict=True):
+            if code == purpose:
+                found.append(np.arange(begin, begin + len(part), dtype=number))
+            begin += len(part)
+        return np.concatenate(found) if len(found) != 2 else found[1]
+
+    def weigh(self, chosen: IndexArray, factor: float = 1.0) -> tuple[float, float]:
+        """Return the sum of the weights of some events, each multiplied first, and their effective number.
+
+        That is the number of events of unit weight that would fluctuate as much, (sum w)^2 / sum w^2. The order of
+        summation does not depend on that of the events.
+        """
+        wanted = np.zeros(len(self), np.bool_)
+        wanted[chosen] = True
+        sums, squares, begin = [], [], 0
+        for part in self.parts:
+            here = wanted[begin : begin + len(part)]
+            for rows in spans(len(part)):
+                weights = (part.weight[rows] * factor)[here[rows]]
+                sums.append(float(weights.sum()))
+                squares.append(float(np.dot(weights, weights)))
+            begin += len(part)
+        whole, square = math.fsum(sums), math.fsum(squares)
+        return whole, whole**2 / square if square else 0.0
 
 
 PURPOSE = {TreeType.TRAINING: 0, TreeType.TESTING: 1, TreeType.BOTH: 2}
@@ -161,7 +199,7 @@ class Preparation:
         DataError
             If more events are asked for than there are, or one of the samples is left empty.
         """
-        train, test, either = (np.flatnonzero(events.purpose == code) for code in (0, 1, 2))
+        train, test, either = (events.of_purpose(code) for code in (0, 1, 2))
         n_train, n_test, n_either = len(train), len(test), len(either)
         asked_train, asked_test, from_train = self._numbers(events, (n_train, n_test, n_either))
         mode = self.values["SplitMode"]
@@ -170,12 +208,11 @@ class Preparation:
         if mode == "Alternate":
             # In turn, training first, until training has what it asked for; all others are for the test.
             pairs = min(max(asked_train - n_train, 0), (n_either + 1) // 2)
-            to_train = np.zeros(n_either, dtype=bool)
-            to_train[: 2 * pairs : 2] = True
+            to_train, to_test = either[: 2 * pairs : 2], np.delete(either, np.s_[: 2 * pairs : 2])
         else:
-            to_train = np.arange(n_either) < max(from_train - n_train, 0)
-        train = np.concatenate([train, either[to_train]])
-        test = np.concatenate([test, either[~to_train]])
+            to_train, to_test = np.split(either, [max(from_train - n_train, 0)])
+        train = np.concatenate([train, to_train])
+        test = np.concatenate([test, to_test])
         if mode == "Random":
             train, test = (
                 np.sort(random.choice(chosen, asked, replace=False)) if len(chosen) > asked else chosen
@@ -220,27 +257,36 @@ class Preparation:
         mode = self.values["MixMode"]
         if mode == "SameAsSplitMode":
             mode = self.values["SplitMode"]
-        total = sum(sizes)
+        order = np.arange(sum(sizes), dtype=index_type(sum(sizes)))
         if mode == "Random":
-            return random.permutation(total)
-        order = np.arange(total)
-        if mode == "Block":
+            random.shuffle(order)
+        if mode != "Alternate":
             return order
-        mixed = order[: sizes[0]]
-        start = sizes[0]
-        for position, size in enumerate(sizes[1:], start=1):
+        mixed, *others = np.split(order, np.cumsum(sizes)[:-1])
+        for position, added in enumerate(others, start=1):
             # One event of this class after every `position` of those before it; what is left over comes last.
-            after = (np.arange(size) + 1) * position
-            key = np.where(after <= len(mixed), after - 0.5, np.inf)
-            keys = np.concatenate([np.arange(len(mixed), dtype=np.float64), key])
-            mixed = np.concatenate([mixed, np.arange(start, start + size)])[np.argsort(keys, kind="stable")]
-            start += size
+            after = (np.arange(len(added)) + 1) * position
+            mixed = np.insert(mixed, np.minimum(after, len(mixed)), added)
         return mixed
 
+    @property
+    def norm_mode(self) -> str:
+        """What is done to the training weights, in TMVA's words."""
+        return _NORM_MODES[self.values["NormMode"]]
+
     def __call__(
-        self, classes: Sequence[ClassEvents], log: Messenger
+        self, classes: Sequence[ClassEvents], log: Messenger, make: Maker | None = None, space: Space | None = None
     ) -> tuple[Sample, Sample, tuple[SampleCounts, ...]]:
         """Split, renormalise and mix the events of all classes.
+
+        Parameters
+        ----------
+        classes : sequence of ClassEvents
+        log : Messenger
+        make : callable, optional
+            Makes the columns of the samples, ``train_X`` and so on; by default in memory.
+        space : Space, optional
+            Of events that are larger than memory.
 
         Returns
         -------
@@ -255,34 +301,75 @@ class Preparation:
         seed = self.values["SplitSeed"] or time.time_ns() % 2**32
         random = np.random.Generator(np.random.PCG64(seed))
         chosen = [self.split(events, random) for events in classes]
-        sums = [float(e.sample.weight[train].sum()) for e, (train, _) in zip(classes, chosen, strict=True)]
+        sums = [events.weigh(train)[0] for events, (train, _) in zip(classes, chosen, strict=True)]
         factors = self.rescale([len(train) for train, _ in chosen], sums)
-        log.info(_NORM_MODES[self.values["NormMode"]])
+        log.info(self.norm_mode)
         counts = []
-        samples: dict[str, list[Sample]] = {"train": [], "test": []}
         for events, (train, test), factor in zip(classes, chosen, factors, strict=True):
-            training = events.sample.select(train)
-            training = training.with_weight(training.weight * factor)
-            testing = events.sample.select(test)
-            samples["train"].append(training)
-            samples["test"].append(testing)
+            sum_train, effective_train = events.weigh(train, factor)
+            sum_test, effective_test = events.weigh(test)
             counts.append(
                 dataclasses.replace(
                     events.counts,
-                    n_train=len(training),
-                    sum_train=float(training.weight.sum()),
-                    n_test=len(testing),
-                    sum_test=float(testing.weight.sum()),
+                    n_train=len(train),
+                    sum_train=sum_train,
+                    n_test=len(test),
+                    sum_test=sum_test,
                     rescale=factor,
-                    effective_train=training.effective_number,
-                    effective_test=testing.effective_number,
+                    effective_train=effective_train,
+                    effective_test=effective_test,
                 )
             )
-        mixed = []
-        for parts in samples.values():
-            order = self._order([len(part) for part in parts], random)
-            mixed.append(concatenate(parts).select(order))
-        return mixed[0], mixed[1], tuple(counts)
+        parts = [part for events in classes for part in events.parts]
+        total = sum(len(part) for part in parts)
+        begins = np.cumsum([0, *(len(events) for events in classes)])
+        samples = []
+        for which, purpose in enumerate(("train", "test")):
+            number = index_type(total)
+            indices = [pair[which].astype(number) + number.type(b) for pair, b in zip(chosen, begins, strict=False)]
+            order = np.concatenate(indices)[self._order([len(index) for index in indices], random)]
+            del indices
+            scale = np.array(factors) if purpose == "train" else None
+            samples.append(_assemble(parts, order, scale, purpose, make or _in_memory, space))
+        return samples[0], samples[1], tuple(counts)
+
+
+def _in_memory(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:  # noqa: ARG001
+    return np.empty(shape, dtype)
+
+
+def _assemble(
+    parts: Sequence[Sample],
+    order: IndexArray,
+    scale: npt.NDArray[np.float64] | None,
+    purpose: str,
+    make: Maker,
+    space: Space | None,
+) -> Sample:
+    """Make a sample of the events of many parts, in some order; `scale` multiplies the weights of each class."""
+    sources = [[p.X, p.class_index, p.weight, p.targets, *p.spectators.values()] for p in parts]
+    filled = [columns for columns in sources if len(columns[0])] or sources[:1]
+    names = ["X", "class_index", "weight", "targets", *(f"spectator_{i}" for i in range(len(parts[0].spectators)))]
+    made = {}
+    for place, name in enumerate(names):
+        dtype = np.result_type(*(columns[place].dtype for columns in filled))
+        made[f"{purpose}_{name}"] = make(f"{purpose}_{name}", (len(order), *filled[0][place].shape[1:]), dtype)
+    columns = list(made.values())
+    gather(filled, order, columns, 0 if space is None else space.bucket(row_bytes(columns)))
+    sample = sample_of(made, purpose, list(parts[0].spectators), space)
+    if scale is not None:
+        for rows in spans(len(order)):
+            sample.weight[rows] *= scale[sample.class_index[rows]]
+    return sample
+
+
+def sample_of(
+    columns: Mapping[str, npt.NDArray[Any]], purpose: str, spectators: Sequence[str], space: Space | None
+) -> Sample:
+    """Return the sample of one purpose from columns named ``train_X``, ``train_weight`` and so on."""
+    X, class_index, weight, targets = (columns[f"{purpose}_{n}"] for n in ("X", "class_index", "weight", "targets"))
+    found = {label: columns[f"{purpose}_spectator_{i}"] for i, label in enumerate(spectators)}
+    return Sample(X, class_index, weight, targets, found, space)
 
 
 _NORM_MODES = {
@@ -300,15 +387,3 @@ _NORM_MODES = {
         " (test events are not renormalised)"
     ),
 }
-
-
-def concatenate(samples: Sequence[Sample]) -> Sample:
-    """Put samples one behind the other."""
-    first = samples[0]
-    return Sample(
-        np.concatenate([s.X for s in samples]),
-        np.concatenate([s.class_index for s in samples]),
-        np.concatenate([s.weight for s in samples]),
-        np.concatenate([s.targets for s in samples]) if first.targets.size else first.targets,
-        {label: np.concatenate([s.spectators[label] for s in samples]) for label in first.spectators},
-    )

@@ -6,11 +6,12 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.columnstore import BLOCK, Column, ColumnStore, spans, total
 from mvakit.dataset import Sample, SampleCounts
 from mvakit.errors import DataError, MvakitWarning
 from mvakit.formula import Formula
@@ -18,7 +19,11 @@ from mvakit.progress import Messenger
 from mvakit.sources import Tree, open_tree
 from mvakit.variables import Variable
 
-__all__ = ["Chunk", "Evaluator", "TreeReading", "read_events"]
+__all__ = ["Chunk", "Evaluator", "TreeEvents", "TreeReading", "read_events"]
+
+_CHUNK: Final = "32 MB"
+_STRIPE: Final = 8192
+"""Events put side by side at once, few enough to stay in the cache of the processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +65,14 @@ class Evaluator:
         needed = dict.fromkeys(name for f in self.formulae for name in f.required(branches))
         # Formulae without any branch still need the number of entries.
         self.needed = list(needed) or list(branches[:1])
+        self.notes: list[str] = []
         self._odd: list[Counter[str]] = [Counter() for _ in wanted]
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self, step_size: int | str = "100 MB") -> Iterator[Chunk]:
         """Yield the values of all formulae, one event per entry or, where one of them is a vector, one per element.
 
-        A warning at the end counts, by formula, the entries in which ROOT's value was taken where mathematics has none.
+        A warning at the end counts, by formula, the entries in which ROOT's value was taken where mathematics has none;
+        `notes` keeps what was said.
 
         Raises
         ------
@@ -75,7 +82,7 @@ class Evaluator:
             If two vectors have different lengths in an entry.
         """
         entries = self.tree.num_entries
-        for first, columns in self.tree.chunks(self.needed):
+        for first, columns in self.tree.chunks(self.needed, step_size):
             values = [
                 formula.evaluate(columns, first_entry=first, entries=entries, name=label, counts=odd)
                 for formula, label, odd in zip(self.formulae, self.labels, self._odd, strict=True)
@@ -84,11 +91,10 @@ class Evaluator:
         for label, formula, odd in zip(self.labels, self.formulae, self._odd, strict=True):
             if odd:
                 said = "; ".join(f"{n} entries with {kind}" for kind, n in sorted(odd.items()))
-                warnings.warn(
-                    f"{label!r} ({formula.text}) in {self.tree.location}: {said}; ROOT's value is taken there",
-                    MvakitWarning,
-                    stacklevel=3,
+                self.notes.append(
+                    f"{label!r} ({formula.text}) in {self.tree.location}: {said}; ROOT's value is taken there"
                 )
+                warnings.warn(self.notes[-1], MvakitWarning, stacklevel=3)
 
     def _flat(self, first: int, values: list[Any]) -> Chunk:
         lengths = {}
@@ -143,6 +149,14 @@ class TreeReading:
     cut: str
     class_name: str
 
+    def wanted(self) -> list[tuple[str, str]]:
+        """Return what each value of an event is called, and its formula: variables, targets, spectators, weight and cut."""
+        found = [(v.label, v.expression) for v in (*self.variables, *self.targets, *self.spectators)]
+        for what, text in (("weight", self.weight), ("cut", self.cut)):
+            if text.strip():
+                found.append((f"the {what} of class {self.class_name}", text))
+        return found
+
 
 def _finite(values: npt.NDArray[Any], what: str, label: str, entries: npt.NDArray[np.intp], tree: Tree) -> None:
     bad = np.flatnonzero(~np.isfinite(values))
@@ -157,8 +171,37 @@ def _finite(values: npt.NDArray[Any], what: str, label: str, entries: npt.NDArra
     )
 
 
-def read_events(reading: TreeReading, class_index: int, log: Messenger) -> tuple[Sample, SampleCounts]:
-    """Read one tree through its formulae, weight and cut.
+@dataclass(frozen=True, slots=True)
+class TreeEvents:
+    """What was read of one tree.
+
+    Attributes
+    ----------
+    sample : Sample
+        The events that passed the cut.
+    counts : SampleCounts
+    negative : int
+        How many of these events have negative weights.
+    notes : tuple of str
+        What was said of its formulae in warnings.
+    """
+
+    sample: Sample
+    counts: SampleCounts
+    negative: int
+    notes: tuple[str, ...] = ()
+
+
+def read_events(reading: TreeReading, class_index: int, log: Messenger, store: ColumnStore | None = None) -> TreeEvents:
+    """Read one tree through its formulae, weight and cut, in one pass.
+
+    Parameters
+    ----------
+    reading : TreeReading
+    class_index : int
+    log : Messenger
+    store : ColumnStore, optional
+        Where the columns grow; by default in memory.
 
     Raises
     ------
@@ -168,56 +211,71 @@ def read_events(reading: TreeReading, class_index: int, log: Messenger) -> tuple
         If a formula does not parse or names something that the tree lacks.
     DataError
         If a value that passed the cut is not a finite number.
+    OutputError
+        If the columns do not fit into memory, nor onto the disk.
     """
     tree = open_tree(reading.source)
     log.info(f"Add Tree {tree.name} of type {reading.class_name} with {tree.num_entries} events")
+    store = store or ColumnStore()
     numeric = [*(("variable", v) for v in reading.variables), *(("target", v) for v in reading.targets)]
-    wanted = [(v.label, v.expression) for v in (*reading.variables, *reading.targets, *reading.spectators)]
-    columns: list[list[npt.NDArray[Any]]] = [[] for _ in wanted]
     has_weight, has_cut = bool(reading.weight.strip()), bool(reading.cut.strip())
-    if has_weight:
-        wanted.append((f"the weight of class {reading.class_name}", reading.weight))
-    if has_cut:
-        wanted.append((f"the cut of class {reading.class_name}", reading.cut))
-
-    weights: list[npt.NDArray[np.float64]] = []
-    n_input, sum_input = 0, 0.0
-    for chunk in Evaluator(tree, wanted).chunks():
+    entries, n_variables = tree.num_entries, len(reading.variables)
+    X = store.column(np.float32, n_variables, entries)
+    targets = store.column(np.float32, len(reading.targets), entries)
+    weights = store.column(np.float64, None, entries)
+    spectators: dict[str, Column] = {}
+    n_input, sum_input, negative = 0, 0.0, 0
+    evaluator = Evaluator(tree, reading.wanted())
+    for chunk in evaluator.chunks(_CHUNK):
         values = chunk.values
-        passed = values.pop() >= 0.5 if has_cut else np.ones(len(chunk.entries), dtype=bool)
         # TMVA keeps the product of tree weight and expression in single precision.
         weight = np.full(len(chunk.entries), reading.tree_weight, np.float32)
+        passed = np.flatnonzero(values.pop() >= 0.5) if has_cut else np.arange(len(weight))
         if has_weight:
             weight = weight * values.pop().astype(np.float32)
         n_input += len(weight)
         sum_input += float(np.sum(weight, dtype=np.float64, where=np.isfinite(weight)))
-        entries = chunk.entries[passed]
-        weights.append(weight[passed].astype(np.float64))
-        _finite(weights[-1], f"weight of class {reading.class_name}", reading.weight, entries, tree)
-        for i, value in enumerate(values):
-            chosen = value[passed]
-            if i < len(numeric):
-                kind, variable = numeric[i]
-                with np.errstate(over="ignore"):  # what is too large for single precision is refused as infinite
-                    chosen = chosen.astype(np.float32)
-                _finite(chosen, f"{kind} {variable.label!r}", variable.expression, entries, tree)
-            columns[i].append(chosen)
-    joined = [np.concatenate(parts) if parts else np.zeros(0, np.float32) for parts in columns]
-    all_weights = np.concatenate(weights) if weights else np.zeros(0)
-    n_events, n_variables = len(all_weights), len(reading.variables)
+        weight = weight[passed]
+        _finite(weight, f"weight of class {reading.class_name}", reading.weight, chunk.entries[passed], tree)
+        negative += int((weight < 0).sum())
+        weights.append(weight)
+        numbers = values[: len(numeric)]
+        for rows in spans(len(passed), BLOCK):
+            table = _side_by_side(numbers, passed[rows])
+            if not np.isfinite(table).all():
+                for (kind, variable), value in zip(numeric, numbers, strict=True):
+                    chosen = _side_by_side([value], passed)[:, 0]
+                    _finite(chosen, f"{kind} {variable.label!r}", variable.expression, chunk.entries[passed], tree)
+            X.append(table[:, :n_variables])
+            targets.append(table[:, n_variables:])
+        for variable, value in zip(reading.spectators, values[len(numeric) :], strict=True):
+            if variable.label not in spectators:
+                spectators[variable.label] = store.column(value.dtype, None, entries)
+            spectators[variable.label].append(value[passed])
+
+    n_events, all_weights = len(weights), weights.finish()
     sample = Sample(
-        _side_by_side(joined[:n_variables], n_events),
-        np.full(n_events, class_index, np.int16),
+        X.finish(),
+        np.broadcast_to(np.int16(class_index), n_events),
         all_weights,
-        _side_by_side(joined[n_variables : len(numeric)], n_events),
-        {v.label: column for v, column in zip(reading.spectators, joined[len(numeric) :], strict=True)},
+        targets.finish(),
+        {
+            v.label: spectators[v.label].finish() if v.label in spectators else np.zeros(0, np.float32)
+            for v in reading.spectators
+        },
     )
-    counts = SampleCounts(reading.class_name, reading.cut, n_input, sum_input, n_events, float(all_weights.sum()))
-    return sample, counts
+    counts = SampleCounts(reading.class_name, reading.cut, n_input, sum_input, n_events, total(all_weights))
+    return TreeEvents(sample, counts, negative, tuple(evaluator.notes))
 
 
-def _side_by_side(columns: Sequence[npt.NDArray[Any]], n_events: int) -> npt.NDArray[np.float32]:
-    table = np.empty((n_events, len(columns)), np.float32)
-    for i, column in enumerate(columns):
-        table[:, i] = column
+def _side_by_side(columns: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:
+    """Return some rows of columns as a table; what is too large for single precision is infinite."""
+    table = np.empty((len(rows), len(columns)), np.float32)
+    with np.errstate(over="ignore"):
+        for stripe in spans(len(rows), _STRIPE):
+            which: npt.NDArray[np.intp] | slice = rows[stripe]
+            if rows[stripe.stop - 1] - rows[stripe.start] + 1 == len(rows[stripe]):  # without gaps
+                which = slice(int(rows[stripe.start]), int(rows[stripe.stop - 1]) + 1)
+            for i, column in enumerate(columns):
+                table[stripe, i] = column[which]
     return table

@@ -106,11 +106,7 @@ def evaluate(tested: TestedModel, dataset: DataSet) -> Result:
 
 def _transformed(sample: Sample, text: str, dataset: DataSet) -> TransformedInputs:
     chain = fit_chain(text, dataset.train, dataset.variables, dataset.classes, dataset.targets, dataset.spectators)
-    if chain:
-        sample = sample.with_inputs(chain.apply(sample.X))
-    if "Target" in chain.kinds:
-        sample = dataclasses.replace(sample, targets=chain.apply_targets(sample.targets))
-    return TransformedInputs(sample, chain.suffix)
+    return TransformedInputs(chain.apply_to(sample), chain.suffix)
 
 
 def _histograms(tested: TestedModel, dataset: DataSet) -> list[Histogram1D | Histogram2D]:
@@ -126,7 +122,7 @@ def _histograms(tested: TestedModel, dataset: DataSet) -> list[Histogram1D | His
 
 def _method(tested: TestedModel, dataset: DataSet) -> MethodContents:
     model = tested.model
-    inputs = dataset.test.with_inputs(model.chain.apply(dataset.test.X)) if model.chain else dataset.test
+    inputs = dataset.test.map_inputs(model.chain.apply) if model.chain else dataset.test
     return MethodContents(
         model.method.name,
         model.title,

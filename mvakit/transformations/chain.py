@@ -125,6 +125,12 @@ class Chain:
         """Transform spectators, shape (n_events, n_spectators), which only a subset such as ``N(_S_)`` asks for."""
         return self._walk("Spectator", spectators, None)
 
+    def apply_to(self, sample: Sample) -> Sample:
+        """Return the same events with transformed variables, and transformed targets where the chain changes these."""
+        if "Variable" in self.kinds:
+            sample = sample.map_inputs(self.apply)
+        return sample.map_targets(self.apply_targets) if "Target" in self.kinds else sample
+
     def _walk(
         self, kind: Kind, values: npt.ArrayLike, class_index: int | None, *, inverse: bool = False
     ) -> Float32Array:

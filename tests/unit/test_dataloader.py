@@ -11,8 +11,10 @@ import pytest
 
 from mvakit import DataLoader, Types
 from mvakit.compat.ROOT import TCut
-from mvakit.dataset import DataSet
+from mvakit.dataset import DataSet, Sample
 from mvakit.errors import DataError, FormulaError, MvakitError, MvakitWarning, OptionError, SourceError
+from mvakit.progress import Messenger
+from mvakit.reading import read_events
 
 
 def columns(n: int, shift: float, seed: int) -> dict[str, np.ndarray]:
@@ -41,6 +43,12 @@ def loader(**trees: Any) -> DataLoader:
 def prepared(made: DataLoader, *arguments: Any, **keywords: Any) -> DataSet:
     made.PrepareTrainingAndTestTree(*arguments, **keywords)
     return made.prepare()
+
+
+def read_signal(made: DataLoader) -> Sample:
+    """Return the signal events before they are split."""
+    [(reading, _)] = made._input(made._classes["Signal"], 0).trees
+    return read_events(reading, 0, Messenger("Test", silent=True)).sample
 
 
 def test_variables_in_both_of_tmva_s_forms() -> None:
@@ -172,7 +180,7 @@ def test_a_cut_rejects_below_one_half_and_not_a_number() -> None:
     made.AddSignalTree(tree)
     made.AddBackgroundTree(BACKGROUND)
     made.SetCut("c", "Signal")
-    assert made._read(made._classes["Signal"], 0).sample.X[:, 0].tolist() == [1, 2, 5]
+    assert read_signal(made).X[:, 0].tolist() == [1, 2, 5]
 
 
 def test_training_and_test_trees() -> None:
@@ -230,7 +238,7 @@ def test_vectors_are_flattened_with_scalars_repeated() -> None:
         made.AddVariable(name)
     made.AddSignalTree(tree)
     made.AddBackgroundTree({"pt": np.arange(9.0), "eta": np.arange(9.0) ** 2, "n": np.arange(9.0)})
-    sample = made._read(made._classes["Signal"], 0).sample
+    sample = read_signal(made)
     assert np.allclose(sample.X, [[1, 0.1, 7], [2, 0.2, 7], [3, 0.3, 9]])
     tree["eta"] = ak.Array([[0.1], [], [0.3]])
     with pytest.raises(DataError, match="have 2 and 1 elements in entry 0"):
@@ -386,7 +394,7 @@ def test_an_array_at_a_fixed_index_is_a_scalar_beside_a_vector() -> None:
     made.AddVariable("first := arr[1]")
     made.AddSignalTree({"pt": ak.Array([[1.0, 2.0], [3.0]]), "arr": np.array([[0.0, 5.0], [0.0, 6.0]])})
     made.AddBackgroundTree({"pt": np.arange(9.0), "arr": np.arange(18.0).reshape(9, 2)})
-    sample = made._read(made._classes["Signal"], 0).sample
+    sample = read_signal(made)
     assert sample.X.tolist() == [[1, 5], [2, 5], [3, 6]]
 
 
@@ -395,7 +403,7 @@ def test_entries_without_a_value_in_mathematics_are_counted_over_all_chunks(tmp_
     made.AddVariable("l := log(x)")
     expected = int((SIGNAL["x"] <= 0).sum())
     with pytest.warns(MvakitWarning, match=rf"'l' \(log\(x\)\) in .*: {expected} entries with") as caught:
-        made._read(made._classes["Signal"], 0)
+        read_signal(made)
     assert len(caught) == 1
 
 
@@ -404,7 +412,7 @@ def test_formulae_without_any_branch_know_the_number_of_entries() -> None:
     made.AddVariable("n := Entry$/Entries$")
     made.AddSignalTree(SIGNAL)
     made.AddBackgroundTree(BACKGROUND)
-    sample = made._read(made._classes["Signal"], 0).sample
+    sample = read_signal(made)
     assert np.allclose(sample.X[:, 0], np.arange(100) / 100)
 
 
@@ -421,7 +429,7 @@ def test_a_vector_of_fixed_length_is_cut_and_filled_with_a_mask() -> None:
     ]  # fmt: skip
     assert made._variables[1].expression == "Alt$(jet_pt[1],-1)"
     assert made._variables[1].axis_title == "Jet pt 1 [GeV]"
-    sample = made._read(made._classes["Signal"], 0).sample
+    sample = read_signal(made)
     assert sample.X.tolist() == [[5, 4, 3, 1, 1, 1, 5, 0], [7, -1, -1, 1, 0, 0, 7, 1], [-1, -1, -1, 0, 0, 0, 0, 2]]
 
 

@@ -33,9 +33,9 @@ def events(
         np.zeros((n, 0), np.float32),
         {"id": X[:, 0].astype(np.int64)},
     )
-    return ClassEvents(
-        sample, np.array(purpose or [2] * n, np.int8), SampleCounts(name, "", n_input or n, n * weight, n, n * weight)
-    )
+    # A tree of its own for every event whose purpose is told.
+    parts = tuple(sample.select(slice(i, i + 1)) for i in range(n)) if purpose else (sample,)
+    return ClassEvents(parts, tuple(purpose or [2]), SampleCounts(name, "", n_input or n, n * weight, n, n * weight))
 
 
 def prepared(classes: list[ClassEvents], text: str) -> tuple[list[int], list[int]]:
