@@ -143,7 +143,7 @@ def test_norm_modes_renormalise_the_training_alone(mode: str, sums: tuple[float,
 
 def test_effective_numbers_of_events() -> None:
     signal = events(0, 4)
-    signal.sample.weight[:] = [1.0, 3.0, 2.0, -1.0]
+    signal.parts[0].weight[:] = [1.0, 3.0, 2.0, -1.0]
     _, _, counts = Preparation.parse(["Signal", "Background"], "SplitMode=Block", {})([signal, events(1, 4)], QUIET)
     assert counts[0].effective_train == pytest.approx((1 + 3) ** 2 / (1 + 9), rel=1e-12)
     assert counts[0].effective_test == pytest.approx((2 - 1) ** 2 / (4 + 1), rel=1e-12)
