@@ -61,7 +61,7 @@ format: $(STAMPS)/lint
 	$(BIN)/ruff check --fix .
 
 bench: $(STAMPS)/bench
-	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 # The compiled kernels run once with the compiler off, so that their lines are counted.
 coverage: $(STAMPS)/test

@@ -335,15 +335,15 @@ class Method(ABC, Generic[OptionsT, StateT]):
             Naming the option or the input that stands in the way.
         """
 
-    @abstractmethod
-    def fit(self, train: Sample, context: FitContext) -> StateT:
-        """Train on transformed inputs and return a frozen state.
+    def fit(self, train: Sample, context: FitContext) -> StateT:  # noqa: ARG002
+        """Train on transformed inputs and return a frozen state; methods that only apply files leave this to the base.
 
         Raises
         ------
         MethodError
             If these events cannot train it.
         """
+        raise self.refuse("it applies weight files, and cannot be trained here")
 
     @abstractmethod
     def predict(
