@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -258,10 +257,11 @@ def test_the_mean_of_five_seeds_separates_as_well_as_tmva(reference, run):
 def test_bins_made_once_separate_as_well_as_cuts_at_every_node(reference):
     sample, _ = tutorial_sample(reference, "higgs", "TrainTree")
     test, columns = tutorial_sample(reference, "higgs", "TestTree")
-    options = re.sub("nCuts=20", "nCuts=-1", RUNS["higgs/BDT"])
-    method, state = train(sample, options, FILES["higgs"][2])
-    found = weighted_roc_integral(method.predict(state, test.X), test.is_signal, test.weight)
-    assert found > weighted_roc_integral(columns["BDT"], test.is_signal, test.weight) - 0.002
+    options, found = RUNS["higgs/BDT"].replace("nCuts=20", "nCuts=-1"), []
+    for seed in range(1, 6):
+        method, state = train(sample, f"{options}:RandomSeed={seed}", FILES["higgs"][2])
+        found.append(weighted_roc_integral(method.predict(state, test.X), test.is_signal, test.weight))
+    assert np.mean(found) > weighted_roc_integral(columns["BDT"], test.is_signal, test.weight) - 0.002
 
 
 @compiled

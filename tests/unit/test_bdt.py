@@ -11,6 +11,8 @@ from contextlib import nullcontext
 import numpy as np
 import pytest
 from mvakit_methods.bdt import BDT, BDTOptions, application, boosting, team
+from mvakit_methods.bdt import compiled as compiled_module
+from mvakit_methods.bdt.criteria import CRITERIA, GINI, separation_gain, separation_index
 from mvakit_methods.bdt.events import prepare
 from mvakit_methods.bdt.randomness import draw_counts, subset_drawer
 from numba import config
@@ -205,7 +207,7 @@ def test_sums_of_equal_weights_are_numbers_of_events(cuts, monkeypatch):
     train = sample(weights=False)
     text = f"BoostType=Grad:NTrees=4:nCuts={cuts}"
     short = fit(train, text)[1]
-    monkeypatch.setattr(boosting, "EQUAL_WEIGHTS", boosting.WEIGHTED)
+    monkeypatch.setattr(boosting, "_all_equal", lambda weight: False)
     full = fit(train, text)[1]
     np.testing.assert_array_equal(short.nodes.cut, full.nodes.cut)
     np.testing.assert_array_equal(short.nodes.response, full.nodes.response)
@@ -233,6 +235,18 @@ def test_separation_types(name):
     assert (root["variable"], root["cut"]) == (variable, pytest.approx(cut, rel=1e-6))
 
 
+def test_gains_at_the_edge():
+    for criterion in CRITERIA.values():
+        assert separation_index(criterion, 0.0, 0.0) == 0
+        assert separation_index(criterion, 1.0, -2.0) == 0
+        assert separation_gain(criterion, 2.0, 3.0, 4.0, 6.0) == 0
+    # What is less than the square root of the machine epsilon is no gain.
+    assert separation_gain(GINI, 50.0, 50.0 + 1e-3, 100.0, 100.0) == 0
+    assert separation_gain(GINI, 50.0, 50.0 + 1e-1, 100.0, 100.0) > 1e-8
+    for s, b in ((3.0, -1.0), (-1.0, 3.0)):
+        assert separation_index(GINI, s, b) == 0
+
+
 def test_edges_of_bins_find_the_best_of_all_cuts():
     train = sample(120)
     _, state = fit(train, "NTrees=1:MaxDepth=1:nCuts=-1:MinNodeSize=5%")
@@ -251,6 +265,30 @@ def test_edges_of_bins_find_the_best_of_all_cuts():
     root = trees(state)[0][0]
     assert root["variable"] == where[0]
     assert root["cut"] == np.float32((float(where[1]) + float(where[2])) / 2)
+
+
+@pytest.mark.parametrize("text", ["nCuts=6", "nCuts=-1", "nCuts=-1:BoostType=Grad", "BoostType=Grad:nCuts=6"])
+def test_events_that_come_in_several_pieces(text):
+    """More events than a kernel takes at once: every sum has to hold them all."""
+    n = 70_000
+    rng = np.random.default_rng(12)
+    index = (rng.random(n) < 0.5).astype(int)
+    X = rng.integers(0, 40, (n, 1)) + 4 * (1 - index[:, None]) * rng.random((n, 1)) ** 3
+    train = Sample(np.round(X).astype(np.float32), index, rng.uniform(0.5, 2, n))
+    _, state = fit(train, f"NTrees=1:MaxDepth=2:MinNodeSize=1%:!UseYesNoLeaf:{text}")
+    weight, signal = balanced(train), train.is_signal
+    x, root = train.X[:, 0], trees(state)[0][0]
+    cuts = np.unique(x)[1:] - 0.5
+    if "=6" in text:
+        cuts = x.min() + np.arange(1, 7) * (x.max() - x.min()) / 7
+    gains = []
+    for cut in cuts:
+        sides = [(weight[m & signal].sum(), weight[m & ~signal].sum()) for m in (x < cut, x >= cut)]
+        gains.append(-sum((s + b) * gini(s, b) for s, b in sides))
+    assert root["cut"] == pytest.approx(cuts[np.argmax(gains)], rel=1e-6)
+    for side, members in (("left", x < root["cut"]), ("right", x >= root["cut"])):
+        purity = weight[members & signal].sum() / weight[members].sum()
+        assert trees(state)[0][root[side]]["purity"] == pytest.approx(purity, rel=1e-5)
 
 
 # ------------------------------------------------------------------------------------------------- growth
@@ -373,6 +411,14 @@ def test_signal_and_background_are_balanced():
     np.testing.assert_array_equal(events.weight * events.boost, train.weight)
 
 
+@pytest.mark.parametrize("boost", ["AdaBoost", "Grad"])
+def test_the_scale_of_weights_does_not_matter(boost):
+    train = sample()
+    method, state = fit(train, f"NTrees=3:BoostType={boost}")
+    _, tiny = fit(train.with_weight(2.0**-40 * train.weight), f"NTrees=3:BoostType={boost}")
+    np.testing.assert_array_equal(method.predict(tiny, train.X), method.predict(state, train.X))
+
+
 def test_the_fraction_of_signal_holds_for_every_tree():
     train = sample()
     _, state = fit(train, "NTrees=2:SigToBkgFraction=0.5:NodePurityLimit=0.3")
@@ -428,12 +474,12 @@ def test_negative_weights_are_kept(caplog):
 def test_negative_weights_are_paired_away():
     # Event 1 eats up its nearest neighbour of the same class and a part of the next.
     X = np.array([[0.0], [1.0], [1.2], [1.5], [9.0], [1.1], [4.0]], np.float32)
-    weight = np.array([1.0, -1.5, 1.0, 2.0, 1.0, 5.0, 1.0])
+    weight = np.array([0.75, -1.5, 1.0, 2.0, 1.0, 5.0, 0.5])
     index = np.array([0, 0, 0, 0, 0, 1, 1])
     options = BDTOptions.parse("NegWeightTreatment=PairNegWeightsGlobal:SkipNormalization")
     events = prepare(Sample(X, index, weight), options, context(1).log)
     np.testing.assert_allclose(events.X[:, 0], [0.0, 1.5, 9.0, 1.1, 4.0])
-    np.testing.assert_allclose(events.weight, [1.0, 1.5, 1.0, 5.0, 1.0])
+    np.testing.assert_allclose(events.weight, [0.75, 1.5, 1.0, 5.0, 0.5])
     # Distances are measured in units of the spread: y hardly varies, so that it decides.
     X = np.array([[0, 0], [1, 0.1], [5, 0.001], [100, 0], [-100, 0.1]], np.float32)
     weight = np.array([-0.5, 1, 1, 1, 1], float)
@@ -473,6 +519,25 @@ def test_what_cannot_be_trained_is_refused():
         fit(train.with_inputs(np.zeros_like(train.X)))
     with pytest.raises(MethodError, match="no cut separates"):
         fit(train.with_inputs(np.zeros_like(train.X)), "BoostType=Grad:nCuts=-1")
+
+
+def test_an_empty_sample_is_refused():
+    train = sample(4, weights=False)
+    with pytest.raises(MethodError, match="random sample of tree .* is empty: 4 events are too few .* of 0.01"):
+        fit(train, "NTrees=50:UseBaggedBoost:BaggedSampleFraction=0.01:MinNodeSize=1%")
+
+
+def test_negative_weights_that_outweigh_the_others_end_boosting():
+    rng = np.random.default_rng(11)
+    for seed in range(30):
+        train = sample(60, seed=seed)
+        train = train.with_weight(rng.uniform(-0.9, 1.0, 60) + 0.15)
+        try:
+            method, state = fit(train, "NTrees=40:MinNodeSize=2%:NegWeightTreatment=Pray")
+        except MethodError:
+            continue
+        assert (state.boost_weight >= 0).all()
+        assert np.isfinite(method.predict(state, train.X)).all()
 
 
 def test_a_tree_without_error_ends_boosting(caplog):
@@ -575,6 +640,22 @@ def test_subsets_of_variables():
     assert sizes.mean() == pytest.approx(4, abs=0.15)
 
 
+@pytest.mark.parametrize(("n", "wanted"), [(2, 2), (3, 2), (4, 2), (6, 3), (9, 3)])
+def test_by_default_subsets_grow_as_the_root_of_the_number_of_variables(n, wanted, monkeypatch):
+    from mvakit_methods.bdt import training
+
+    asked = []
+
+    def drawer(seed, n_variables, n_wanted, *, poisson):
+        asked.append((n_variables, n_wanted, poisson))
+        return subset_drawer(seed, n_variables, n_wanted, poisson=poisson)
+
+    monkeypatch.setattr(training, "subset_drawer", drawer)
+    fit(sample(n_variables=n), "NTrees=2:UseRandomisedTrees")
+    fit(sample(n_variables=n), "NTrees=1:UseRandomisedTrees:UseNvars=1:!UsePoissonNvars")
+    assert asked == [(n, wanted, True), (n, wanted, True), (n, 1, False)]
+
+
 @pytest.mark.parametrize("cuts", ["20", "-1"])
 def test_randomised_trees_cut_on_what_they_may(cuts):
     train = sample(400, n_variables=6)
@@ -622,6 +703,24 @@ def test_a_team_hands_on_what_goes_wrong():
     assert team.default_workers() >= 1
 
 
+def test_kernels_are_compiled_where_nothing_can_be_kept(monkeypatch):
+    real, asked = compiled_module.njit, []
+
+    def njit(**options):
+        asked.append(options)
+        if options.get("cache"):
+            raise RuntimeError("cannot cache function: no locator available")
+        return real(**options)
+
+    monkeypatch.setattr(compiled_module, "njit", njit)
+
+    def double(x):
+        return 2 * x
+
+    assert compiled_module.kernel(double)(4) == 8
+    assert asked == [{"nogil": True, "cache": True}, {"nogil": True}]
+
+
 @pytest.mark.parametrize("depth", [1, 3, 5, 9])
 @pytest.mark.parametrize("text", ["", "BoostType=Grad:Shrinkage=0.4", "!UseYesNoLeaf", "BoostType=Bagging:nCuts=-1"])
 def test_responses_are_those_of_the_trees_whatever_the_number_of_events(depth, text, monkeypatch):
@@ -630,6 +729,10 @@ def test_responses_are_those_of_the_trees_whatever_the_number_of_events(depth, t
     layout = "FlatTrees" if state.nodes.depth.max() > 6 else "CompleteTrees"
     assert type(state.layout).__name__ == layout
     X = sample(300, seed=9).X
+    inner = np.flatnonzero(state.nodes.variable >= 0)
+    for e in range(200):  # an event on a cut goes right
+        node = inner[e % len(inner)]
+        X[e, state.nodes.variable[node]] = state.nodes.cut[node]
     response = method.predict(state, X)
     np.testing.assert_allclose(response, response_by_hand(state, X), rtol=0, atol=1e-14)
     for n in (1, 7, 9, 129):
@@ -814,3 +917,14 @@ def test_too_large_a_number_of_events_is_refused():
 def test_values_out_of_range_are_refused(text):
     with pytest.raises(OptionError, match=text.split("=")[0]):
         BDTOptions.parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Css=0", "Cts_sb=0", "Ctb_ss=0", "Cbb=0", "NodePurityLimit=0", "MinLinCorrForFisher=0", "nCuts=-1", "UseNvars=0",
+     "PruningValFraction=0.5", "RandomSeed=0", "MaxDepth=500"],
+)  # fmt: skip
+def test_values_at_the_edge_are_taken(text):
+    name, value = text.split("=")
+    options = {spec.name: found for spec, found in BDTOptions.parse(text).items()}
+    assert options[name] == float(value)

@@ -173,6 +173,13 @@ def test_how_many_events_decide(fraction, period):
     assert BDTOptions.parse(f"PruningValFraction={fraction}").validation_period() == period
 
 
+def test_only_a_negative_strength_lets_events_decide():
+    for strength, validates in ((-0.1, True), (0, False), (0.5, False)):
+        options = BDTOptions.parse(f"PruneMethod=CostComplexity:PruneStrength={strength}")
+        assert options.validates is validates
+    assert not BDTOptions.parse("PruneStrength=-1").validates
+
+
 def test_pruning_that_cannot_be_is_told():
     with pytest.raises(OptionError, match="negative for PruneMethod=CostComplexity only"):
         BDT(BDTOptions.parse("PruneMethod=ExpectedError:PruneStrength=-1")).check(context(3))
@@ -210,6 +217,9 @@ def test_nodes_without_a_discriminant():
     x, w, background = train.X.T.astype(np.float64), train.weight, ~train.is_signal
     every = np.ones(3, bool)
     assert fisher_coefficients(x, w, background, every, 1.0) is None
+    independent = np.random.default_rng(3).normal(size=(2, 400))
+    assert fisher_coefficients(independent, w, background, every[:2], 0.2) is None
+    assert fisher_coefficients(independent, w, background, every[:2], 0.0) is not None
     assert fisher_coefficients(x, w, np.zeros(400, bool), every, 0.5) is None
     assert fisher_coefficients(x, w, background, np.array([False, False, True]), 0.5) is None
     # One of two correlated variables may be used alone, as the random choice of variables has it.

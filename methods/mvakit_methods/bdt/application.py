@@ -28,6 +28,7 @@ _BLOCK: Final = 128
 _CHUNK: Final = 1 << 14
 _FEW: Final = 8
 _EPSILON: Final = 2.0**-52
+_LARGEST_EXPONENT: Final = 700.0  # the response is -1 long before
 
 
 @kernel
@@ -168,11 +169,9 @@ def respond(state: BDTState, X: npt.NDArray[np.float32], workers: int | None = N
     else:
         total = _sum(state.layout, X, workers)
     if state.gradient:
-        with np.errstate(over="ignore"):  # an infinite exponential makes the response -1
-            response = 2.0 / (1.0 + np.exp(-2.0 * total)) - 1.0
+        response = 2.0 / (1.0 + np.exp(np.minimum(-2.0 * total, _LARGEST_EXPONENT))) - 1.0
     else:
-        norm = float(np.add.accumulate(state.boost_weight)[-1])
-        response = total / norm if norm > _EPSILON else np.zeros(len(X))
+        response = total / state.norm if state.norm > _EPSILON else np.zeros(len(X))
     if state.preselection is not None:
         verdict = state.preselection.verdict(X)
         response = np.where(verdict != 0, verdict, response)

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from mvakit_methods.bdt.code_splits import MAX_BINS
 from mvakit_methods.bdt.compiled import kernel
-from mvakit_methods.bdt.splits import MAX_BINS
 from mvakit_methods.bdt.team import Team
 
 __all__ = ["Bins", "bin_variables"]

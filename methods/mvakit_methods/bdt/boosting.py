@@ -122,6 +122,8 @@ class Boost(ABC):
         Weight times residual.
     sums : int
         How histograms are filled; see `mvakit_methods.bdt.splits`.
+    bound : float
+        What no absolute value of a product exceeds; 0 where there is no product.
     """
 
     criterion: int
@@ -129,6 +131,7 @@ class Boost(ABC):
     target: npt.NDArray[np.float32]
     product: FloatArray
     sums: int
+    bound: float = 0.0
 
     def __init__(self, events: TrainingEvents) -> None:
         self.group = (~events.signal).astype(np.uint8)
@@ -136,14 +139,16 @@ class Boost(ABC):
 
     def positions(self, count: npt.NDArray[np.uint8] | None) -> Positions:
         """Return the events of the next tree: all of them, or each as often as `count` says."""
+        weight = self.weight if self.sums != EQUAL_WEIGHTS else np.empty(0)
         group = self.group if self.sums == BY_CLASS else np.empty(0, np.uint8)
+        units = np.array([1.0 if self.sums != EQUAL_WEIGHTS else self.weight[0], 1.0])
         if count is None:
-            return Positions(self.everything, self.weight, self.product, group, self.sums, natural=True)
+            return Positions(self.everything, weight, self.product, group, self.sums, units, True, self.bound)
         order = np.repeat(self.everything, count)
-        return Positions(
-            order, self.weight[order], self.product[order] if self.product.size else self.product,
-            group[order] if group.size else group, self.sums, natural=False,
-        )  # fmt: skip
+        weight = weight[order] if weight.size else weight
+        product = self.product[order] if self.product.size else self.product
+        group = group[order] if group.size else group
+        return Positions(order, weight, product, group, self.sums, units, False, self.bound)
 
     @abstractmethod
     def learn(self, shape: Shape, leaf: npt.NDArray[np.uint32], count: npt.NDArray[np.uint8], team: Team) -> Verdict:
@@ -178,14 +183,17 @@ class AdaptiveBoost(Boost):
         leaves = shape.leaves()
         s, b = shape.sums[leaves, 0], shape.sums[leaves, 1]
         total = float(shape.sums[0, 0] + shape.sums[0, 1])
+        if not total > 0:  # negative weights outweigh the others
+            return Verdict(0.0, 1.0, go_on=False)
         beta = options.ada_boost_beta
         factor = np.zeros((len(shape.sums), 2))
         if options.yes_no:
             says_signal = shape.kind[leaves] > 0
             error = float(np.sum(np.where(says_signal, b, s))) / total
+            # Negative weights may make it negative.
+            error = max(abs(error), _LEAST_ERROR)
             if error >= 0.5:
                 return Verdict(0.0, error, go_on=False)
-            error = max(abs(error), _LEAST_ERROR)
             boost_weight = beta * math.log((1 - error) / error)
             factor[leaves, 0] = np.where(says_signal, 0.0, math.exp(boost_weight))
             factor[leaves, 1] = np.where(says_signal, math.exp(boost_weight), 0.0)
@@ -205,12 +213,13 @@ class AdaptiveBoost(Boost):
             factor[leaves, 0] = np.exp(-boost_weight * for_signal)
             factor[leaves, 1] = np.exp(-boost_weight * for_background)
             go_on = error < 1 - _LEAST_ERROR
-        self._reweight(shape.spread(factor), leaf, count, team)
+        go_on = self._reweight(shape.spread(factor), leaf, count, team) and go_on
         return Verdict(boost_weight, error, go_on)
 
     def _reweight(
         self, factor: FloatArray, leaf: npt.NDArray[np.uint32], count: npt.NDArray[np.uint8], team: Team
-    ) -> None:
+    ) -> bool:
+        """Write the weights of the next tree; return False if their sum is not positive."""
         n = len(leaf)
         sums = np.empty(-(-n // CHUNK))
         team.run(
@@ -220,7 +229,10 @@ class AdaptiveBoost(Boost):
             len(sums),
             4.0 * n,
         )
-        scale = float(count.sum(dtype=np.int64)) / float(sums.sum())
+        total = float(np.add.accumulate(sums)[-1])
+        if not total > 0:
+            return False
+        scale = float(count.sum(dtype=np.int64)) / total
         # TMVA weighs signal down by SigToBkgFraction again after each tree.
         scales = np.array([scale * self.options.signal_to_background, scale])
         team.run(
@@ -228,6 +240,11 @@ class AdaptiveBoost(Boost):
             n,
             4.0 * n,
         )
+        return True
+
+
+def _all_equal(weight: FloatArray) -> bool:
+    return bool(weight.min() == weight.max())
 
 
 class GradientBoost(Boost):
@@ -244,8 +261,9 @@ class GradientBoost(Boost):
         self.weight = events.weight * events.boost
         self.target = np.where(events.signal, 0.5, -0.5).astype(np.float32)
         self.product = self.weight * self.target
+        self.bound = float(np.abs(self.weight).max())  # no residual exceeds 1
         self.score = np.zeros(len(self.weight))
-        self.sums = EQUAL_WEIGHTS if np.ptp(self.weight) == 0 else WEIGHTED
+        self.sums = EQUAL_WEIGHTS if _all_equal(self.weight) else WEIGHTED
 
     def learn(
         self,

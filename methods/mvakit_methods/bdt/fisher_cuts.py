@@ -142,7 +142,7 @@ class FisherSearch(ValueSearch):
                 allowed[k] &= found[:-1] == 0
             best_cuts_of_values(
                 fisher_values(found, x)[None], np.zeros(1, np.bool_), self.n_cuts, np.arange(hi - lo, dtype=np.uint32),
-                at.weight[lo:hi], at.product[lo:hi], at.group[lo:hi], at.sums, np.array([[0, hi - lo]]),
+                at.weight[lo:hi], at.product[lo:hi], at.group[lo:hi], at.sums, at.units, np.array([[0, hi - lo]]),
                 level.totals[k : k + 1], np.ones((1, 1), np.bool_), criterion, min_size, 0, 1, gain[k : k + 1],
                 cut[k : k + 1],
             )  # fmt: skip

@@ -94,6 +94,11 @@ class BDTState:
         return (nodes.response if self.gradient else nodes.kind if self.yes_no else nodes.purity).astype(np.float64)
 
     @functools.cached_property
+    def norm(self) -> float:
+        """The sum of the boost weights, in their order."""
+        return float(np.add.accumulate(self.boost_weight)[-1])
+
+    @functools.cached_property
     def layout(self) -> CompleteTrees | FlatTrees:
         """The trees as they are applied, each weighted."""
         value = self.answers()

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit_methods.bdt.binning import Bins
+from mvakit_methods.bdt.code_splits import LARGEST, MAX_BINS, best_cuts_of_codes, to_fixed_point
 from mvakit_methods.bdt.criteria import REGRESSION_VARIANCE
 from mvakit_methods.bdt.partition import CHUNK, add_up, move, sides
-from mvakit_methods.bdt.splits import MAX_BINS, best_cuts_of_codes, best_cuts_of_values
+from mvakit_methods.bdt.splits import BY_CLASS, best_cuts_of_values
 from mvakit_methods.bdt.team import Team
 
 __all__ = ["CodeSearch", "Grower", "Growth", "Level", "Positions", "Search", "Tree", "ValueSearch"]
@@ -96,29 +97,41 @@ class Positions:
     ----------
     order : ndarray of uint32
         The events; one that was drawn twice comes twice.
-    weight, product : ndarray of float64
-        The weight of each, and weight times target (empty in classification).
+    weight, product : ndarray of float64 or int32
+        The weight of each (empty if all are equal), and weight times target (empty in classification), in `units`.
     group : ndarray of uint8
         0 for signal, 1 for background (empty where there is a target).
     sums : int
         How histograms are filled; see `mvakit_methods.bdt.splits`.
+    units : ndarray of float64, shape (2,)
+        What the two sums are multiples of.
     natural : bool
         Whether position i holds event i.
+    bound : float
+        What no absolute value of a product exceeds, if that is known; otherwise 0.
     """
 
     order: npt.NDArray[np.uint32]
-    weight: FloatArray
-    product: FloatArray
+    weight: Array
+    product: Array
     group: npt.NDArray[np.uint8]
     sums: int
+    units: FloatArray
     natural: bool
+    bound: float = 0.0
+
+    @property
+    def zero(self) -> np.float64 | np.int64:
+        """Zero in the type in which sums of these weights and products are made."""
+        whole = (self.weight if self.weight.size else self.product).dtype == np.int32
+        return np.int64(0) if whole else np.float64(0)
 
     def empty(self, size: int) -> Positions:
         """Return room for the same kind of positions."""
-        return Positions(
-            np.empty(size, np.uint32), np.empty(size), np.empty(size if self.product.size else 0),
-            np.empty(size if self.group.size else 0, np.uint8), self.sums, natural=False,
-        )  # fmt: skip
+        weight, product, group = (
+            np.empty(size if array.size else 0, array.dtype) for array in (self.weight, self.product, self.group)
+        )
+        return Positions(np.empty(size, np.uint32), weight, product, group, self.sums, self.units, natural=False)
 
 
 @dataclass(slots=True)
@@ -158,6 +171,10 @@ class Search(ABC):
         """Forget the last tree."""
         self.discriminants = []
 
+    def prepare(self, positions: Positions, team: Team) -> Positions:  # noqa: ARG002 - most take them as they are
+        """Return the events of a tree as this search wants them."""
+        return positions
+
     @abstractmethod
     def best_cuts(
         self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team
@@ -170,6 +187,18 @@ class Search(ABC):
     def choose(self, node: int, variable: int, cut: float, threshold: float) -> tuple[int, float]:  # noqa: ARG002
         """Settle a cut at the `node`-th node of the level; return what it compares: a row of `data`, and a threshold."""
         return variable, threshold
+
+
+def _largest(values: Array, team: Team) -> float:
+    """Return the largest absolute value."""
+    found = []
+
+    def look(begin: int, end: int) -> None:
+        part = values[begin:end]
+        found.append(max(float(part.max()), -float(part.min())))
+
+    team.run(look, len(values), len(values))
+    return max(found)
 
 
 class CodeSearch(Search):
@@ -196,6 +225,23 @@ class CodeSearch(Search):
         super().begin()
         self._kept = False
 
+    def prepare(self, positions: Positions, team: Team) -> Positions:
+        """Return the events of a tree with weights and products as whole numbers."""
+        units, fixed = positions.units.copy(), []
+        for k, (values, bound) in enumerate(((positions.weight, 0.0), (positions.product, positions.bound))):
+            unit = (bound or _largest(values, team)) / LARGEST if values.size else 1.0
+            whole = np.empty(len(values), np.int32)
+
+            def convert(begin: int, end: int, values: Array = values, unit: float = unit, whole: Array = whole) -> None:
+                to_fixed_point(values, unit, begin, end, whole)
+
+            if values.size:
+                team.run(convert, len(values), 2 * len(values))
+                # In classification both sums are weights.
+                units[[0, 1] if positions.sums == BY_CLASS else k] = unit
+            fixed.append(whole)
+        return replace(positions, weight=fixed[0], product=fixed[1], units=units)
+
     def best_cuts(
         self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team
     ) -> tuple[FloatArray, FloatArray32, FloatArray32]:
@@ -217,7 +263,7 @@ class CodeSearch(Search):
 
         def search(begin: int, end: int) -> None:
             best_cuts_of_codes(
-                bins.codes, bins.count, bins.edges, at.order, at.natural, at.weight, at.product, at.group, at.sums,
+                bins.codes, bins.count, bins.edges, at.order, at.natural, at.weight, at.product, at.group, at.sums, at.units,
                 families, level.totals, allowed, criterion, min_size, self._parents, self._histograms, keep, begin,
                 end, gain, cut, threshold,
             )  # fmt: skip
@@ -253,7 +299,7 @@ class ValueSearch(Search):
 
         def search(begin: int, end: int) -> None:
             best_cuts_of_values(
-                self.data, self.integer, self.n_cuts, at.order, at.weight, at.product, at.group, at.sums, level.ranges,
+                self.data, self.integer, self.n_cuts, at.order, at.weight, at.product, at.group, at.sums, at.units, level.ranges,
                 level.totals, allowed, criterion, min_size, begin, end, gain, cut,
             )  # fmt: skip
 
@@ -310,7 +356,8 @@ class Grower:
         # TMVA keeps the percentage as a float32.
         min_size = float(np.float32(self.growth.min_percent)) / 100 * n
         total = np.empty(3)
-        add_up(positions.weight, positions.product, positions.group, total)
+        positions = self.search.prepare(positions, self.team)
+        add_up(positions.weight, positions.product, positions.group, n, positions.units, positions.zero, total)
         if not _worth_cutting(total, criterion, min_size):
             return tree
         ranges, families = np.array([[0, n]], np.int64), np.array([[-1, 0, n, n, 0, -1]], np.int64)
@@ -371,8 +418,8 @@ class Grower:
         sums = np.empty((len(pieces), 2, 3))
         self.team.run(
             lambda begin, end: move(
-                at.order, at.weight, at.product, at.group, right, n_right, pieces, targets, begin, end, new.order,
-                new.weight, new.product, new.group, sums,
+                at.order, at.weight, at.product, at.group, right, n_right, pieces, targets, at.units, at.zero,
+                begin, end, new.order, new.weight, new.product, new.group, sums,
             ),
             len(pieces),
             3 * steps,

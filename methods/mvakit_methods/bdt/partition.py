@@ -9,13 +9,15 @@ import numpy.typing as npt
 
 from mvakit_methods.bdt.compiled import kernel
 
-__all__ = ["CHUNK", "add_up", "leaf_sums", "move", "sides", "walk"]
+__all__ = ["CHUNK", "SMALL_DEPTH", "add_up", "leaf_sums", "move", "sides", "walk", "walk_small"]
 
 Array = npt.NDArray[Any]
 
 # Sums over more events than this are made in pieces of this size and added in their order, so that they do not depend
 # on the number of threads.
 CHUNK: Final = 1 << 16
+SMALL_DEPTH: Final = 3
+_BLOCK: Final = 4096
 
 
 @kernel
@@ -67,18 +69,34 @@ def _scatter(source: Array, right: Array, to_left: int, to_right: int, target: A
 
 
 @kernel
-def add_up(weight: Array, product: Array, group: Array, sums: Array) -> None:
-    """Sum both quantities of the criterion, and count."""
-    first, second = 0.0, 0.0
+def _total(values: Array, zero: Any) -> float:
+    """Sum entries in their order."""
+    total = zero
+    for i in range(values.size):
+        total += values[i]
+    return float(total)
+
+
+@kernel
+def _total_of(values: Array, group: Array, which: int, zero: Any) -> float:
+    """Sum the entries of one group."""
+    total = zero
+    for i in range(values.size):
+        total += values[i] if group[i] == which else zero
+    return float(total)
+
+
+@kernel
+def add_up(weight: Array, product: Array, group: Array, size: int, units: Array, zero: Any, sums: Array) -> None:
+    """Sum both quantities of the criterion, and count; without weights each event has the unit of weight.
+
+    `zero` is that of the type in which the sums are made: 64 bits, floating point or whole.
+    """
     if group.size:
-        for i in range(weight.size):
-            first += 0.0 if group[i] else weight[i]
-            second += weight[i] if group[i] else 0.0
+        first, second = _total_of(weight, group, 0, zero), _total_of(weight, group, 1, zero)
     else:
-        for i in range(weight.size):
-            first += weight[i]
-            second += product[i]
-    sums[0], sums[1], sums[2] = first, second, float(weight.size)
+        first, second = _total(weight, zero) if weight.size else float(size), _total(product, zero)
+    sums[0], sums[1], sums[2] = first * units[0], second * units[1], float(size)
 
 
 @kernel
@@ -91,6 +109,8 @@ def move(
     n_right: Array,
     pieces: Array,
     targets: Array,
+    units: Array,
+    zero: Any,
     begin: int,
     end: int,
     new_order: Array,
@@ -103,8 +123,8 @@ def move(
 
     Parameters
     ----------
-    order, weight, product, group, right, n_right, pieces
-        As for `sides` and `mvakit_methods.bdt.splits.best_cuts_of_codes`.
+    order, weight, product, group, units, zero, right, n_right, pieces
+        As for `sides`, `add_up` and `mvakit_methods.bdt.splits.best_cuts_of_values`.
     targets : ndarray of int64, shape (n_pieces, 2)
         Where the left and the right events of each piece begin.
     new_order, new_weight, new_product, new_group
@@ -116,16 +136,17 @@ def move(
         some = slice(pieces[p, 1], pieces[p, 2])
         left, other = targets[p, 0], targets[p, 1]
         _scatter(order[some], right[some], left, other, new_order)
-        _scatter(weight[some], right[some], left, other, new_weight)
+        if weight.size:
+            _scatter(weight[some], right[some], left, other, new_weight)
+        if product.size:
+            _scatter(product[some], right[some], left, other, new_product)
         if group.size:
             _scatter(group[some], right[some], left, other, new_group)
-        else:
-            _scatter(product[some], right[some], left, other, new_product)
         for side in range(2):
             start = targets[p, side]
             size = n_right[p] if side == 1 else pieces[p, 2] - pieces[p, 1] - n_right[p]
             some = slice(start, start + size)
-            add_up(new_weight[some], new_product[some], new_group[some], sums[p, side])
+            add_up(new_weight[some], new_product[some], new_group[some], size, units, zero, sums[p, side])
 
 
 @kernel
@@ -149,6 +170,48 @@ def walk(
         for _ in range(depth):
             node = children[node, 1 if data[variable[node], e] >= threshold[node] else 0]
         leaf[e] = node
+
+
+@kernel
+def _above(values: Array, limit: float, out: Array) -> None:
+    for i in range(values.size):
+        out[i] = values[i] >= limit
+
+
+@kernel
+def walk_small(data: Array, variable: Array, threshold: Array, ends: Array, begin: int, end: int, leaf: Array) -> None:
+    """Write the leaf that each of the events `begin` to `end` reaches in a tree of depth 3.
+
+    All comparisons are made, many events at a time, and their bits combined.
+
+    Parameters
+    ----------
+    data : ndarray, shape (n_variables, n_events)
+    variable : ndarray of uint32, shape (7,)
+        Of a complete tree, in which the children of node k are 2 k + 1 and 2 k + 2.
+    threshold : ndarray, shape (7,)
+        Of the type of `data`.
+    ends : ndarray of uint32, shape (8,)
+        What to write for the lowest nodes, from the leftmost to the rightmost.
+    leaf : ndarray of uint32, shape (n_events,)
+        The result.
+    """
+    bits = np.empty((7, _BLOCK), np.uint8)
+    code = np.empty(_BLOCK, np.uint8)
+    b0, b1, b2, b3, b4, b5, b6 = bits[0], bits[1], bits[2], bits[3], bits[4], bits[5], bits[6]
+    for start in range(begin, end, _BLOCK):
+        size = min(_BLOCK, end - start)
+        for k in range(7):
+            _above(data[variable[k], start : start + size], threshold[k], bits[k])
+        for i in range(size):
+            top = b0[i]
+            middle = (top & b2[i]) | ((top ^ 1) & b1[i])
+            low = (middle & b4[i]) | ((middle ^ 1) & b3[i])
+            high = (middle & b6[i]) | ((middle ^ 1) & b5[i])
+            code[i] = 4 * top + 2 * middle + ((top & high) | ((top ^ 1) & low))
+        out = leaf[start : start + size]
+        for i in range(size):
+            out[i] = ends[code[i]]
 
 
 @kernel

@@ -52,6 +52,8 @@ def find_preselection(X: npt.NDArray[np.float32], signal: npt.NDArray[np.bool_],
     n_variables = X.shape[1]
     found = Preselection(*(np.full(n_variables, np.nan) for _ in range(4)))
     total_s, total_b = weight[signal].sum(), weight[~signal].sum()
+    if not min(total_s, total_b) > 0:
+        return found
     for f in range(n_variables):
         order = np.argsort(X[:, f], kind="stable")
         x = X[order, f].astype(np.float64)

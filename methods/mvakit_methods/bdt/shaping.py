@@ -100,7 +100,9 @@ class Shape:
         weight = self.sums[:, 0] + self.sums[:, 1]
         gain = np.array(tree.gain)
         if self.criterion == REGRESSION_VARIANCE:
-            squares = self.sums[:, 3] - self.sums[:, 2] ** 2 / weight
+            squares = self.sums[:, 3] - np.divide(
+                self.sums[:, 2] ** 2, weight, out=np.zeros_like(gain), where=weight > 0
+            )
             gain = np.divide(gain, squares, out=np.zeros_like(gain), where=squares > 0)
         for node, variable in enumerate(tree.selected):
             if variable >= n_variables:
@@ -126,9 +128,10 @@ class Shape:
         if response is not None:
             kind[~inner] = -99
             total, first, second = (self.sums[members][:, [0, 1]].sum(axis=1), *self.sums[members][:, [2, 3]].T)
-            mean = first / total
+            # Negative weights may add up to nothing.
+            mean, square = (np.divide(x, total, out=np.zeros(n), where=total != 0) for x in (first, second))
             answer = np.where(inner, mean, response[members]).astype(np.float32)
-            rms = np.sqrt(np.maximum(second / total - mean * mean, 0)).astype(np.float32)
+            rms = np.sqrt(np.maximum(square - mean * mean, 0)).astype(np.float32)
         return TreeArrays(
             variable=variable,
             cut=np.array([tree.cut[node] for node in members], np.float32),

@@ -14,7 +14,7 @@ from mvakit_methods.bdt.fisher_cuts import FisherSearch
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.grower import CodeSearch, Grower, Growth, Search, Tree, ValueSearch
 from mvakit_methods.bdt.options import BDTOptions
-from mvakit_methods.bdt.partition import CHUNK, leaf_sums, walk
+from mvakit_methods.bdt.partition import CHUNK, SMALL_DEPTH, leaf_sums, walk, walk_small
 from mvakit_methods.bdt.pruning import prune_by_cost_complexity, prune_by_expected_error, prune_by_validation
 from mvakit_methods.bdt.randomness import bagging_seed, draw_counts, subset_drawer
 from mvakit_methods.bdt.shaping import Shape
@@ -41,14 +41,19 @@ def _search(events: TrainingEvents, options: BDTOptions, context: FitContext, te
 
 def _walk(search: Search, tree: Tree, team: Team, leaf: npt.NDArray[np.uint32]) -> None:
     """Write the leaf that each event reaches."""
-    inner = np.array(tree.variable) >= 0
+    inner, data, depth, n = np.array(tree.variable) >= 0, search.data, max(tree.depth), len(leaf)
     variable = np.where(inner, tree.variable, 0).astype(np.uint32)
-    threshold, itself = np.array(tree.threshold, np.float32), np.arange(len(tree))
+    threshold, itself = np.array(tree.threshold, data.dtype), np.arange(len(tree))
     children = np.stack([np.where(inner, side, itself) for side in (tree.left, tree.right)], axis=1).astype(np.uint32)
-    depth, data = max(tree.depth), search.data
-    team.run(
-        lambda begin, end: walk(data, variable, threshold, children, depth, begin, end, leaf), len(leaf), 5 * len(leaf)
-    )
+    if depth > SMALL_DEPTH:
+        team.run(lambda begin, end: walk(data, variable, threshold, children, depth, begin, end, leaf), n, 5 * n)
+        return
+    level, levels = np.zeros(1, np.uint32), []
+    for _ in range(SMALL_DEPTH):
+        levels.append(level)
+        level = children[level].ravel()
+    nodes = np.concatenate(levels)
+    team.run(lambda begin, end: walk_small(data, variable[nodes], threshold[nodes], level, begin, end, leaf), n, n)
 
 
 def _add_up(
@@ -106,6 +111,11 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
         context.tick(i, options.n_trees)
         if options.bagged:
             count[usable] = draw_counts(bagging_seed(i, seed), n, fraction)
+            if not count.any():
+                raise MethodError(
+                    f"BDT: the random sample of tree {i + 1} is empty: {n} events are too few for a "
+                    f"BaggedSampleFraction of {fraction:g}"
+                )
         choose = None
         if options.use_randomised_trees:
             choose = subset_drawer(bagging_seed(i, seed) + 1, n_variables, subset, poisson=options.use_poisson_n_vars)
@@ -134,8 +144,9 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
             break
     context.tick(options.n_trees, options.n_trees)
     importance = np.sqrt(importance)
+    importance = importance / importance.sum() if importance.any() else np.empty(0)
     return BDTState.join(
         trees, n_variables, np.array(boost_weight), np.array(error), np.array(nodes_before),
-        importance / importance.sum(),
+        importance,
         gradient=gradient, yes_no=options.yes_no, preselection=events.preselection,
     )  # fmt: skip
