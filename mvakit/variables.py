@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mvakit.errors import DataError
@@ -96,7 +97,7 @@ class Variable:
         return f"{title} [{self.unit}]" if self.unit else title
 
 
-def expand(definition: str, fill: float = 0.0, *, mask: bool = False) -> list[str]:
+def expand(definition: str, fill: float = 0.0, *, mask: bool | Iterable[int] = False) -> list[str]:
     """Expand a vector of fixed length, ``jet_pt[:4]``, into the definitions of its elements.
 
     Element ``i`` becomes ``Alt$(jet_pt[i],fill)``, which is a formula of ROOT's: what a vector has beyond the length is
@@ -109,13 +110,14 @@ def expand(definition: str, fill: float = 0.0, *, mask: bool = False) -> list[st
         ``expression`` or ``label := expression``; all vectors in it have the same length.
     fill : float
         The value of elements that are not there.
-    mask : bool
-        Whether a variable is added for each element that is 1 where it is there and 0 where it is filled.
+    mask : bool or iterable of int
+        Whether a variable is added for each element that is 1 where it is there and 0 where it is filled; or the elements
+        that one is added for. An element that every event has needs none.
 
     Raises
     ------
     DataError
-        If the lengths differ or are not between 1 and 10 000.
+        If the lengths differ or are not between 1 and 10 000, or the mask names an element that the vector has not.
 
     Examples
     --------
@@ -136,8 +138,13 @@ def expand(definition: str, fill: float = 0.0, *, mask: bool = False) -> list[st
     elements = range(max(lengths))
     parts = [_SLICE.sub(lambda match, i=i: f"{match[1]}[{i}]", expression) for i in elements]  # type: ignore[misc]
     definitions = [f"{stem}_{i}:=Alt$({part},{fill:.17g})" for i, part in enumerate(parts)]
-    if mask:
-        definitions += [f"{stem}_there_{i}:=Length$({found[0][0]})>{i}" for i in elements]
+    masked = [i for i in elements if mask] if isinstance(mask, bool) else list(dict.fromkeys(mask))
+    for i in masked:
+        if i not in elements:
+            raise DataError(
+                f"the mask of {definition!r} takes elements 0 to {max(lengths) - 1} (or True for all), not {i!r}"
+            )
+        definitions.append(f"{stem}_there_{i}:=Length$({found[0][0]})>{i}")
     return definitions
 
 

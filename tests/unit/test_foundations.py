@@ -17,7 +17,7 @@ from mvakit.errors import DataError, MissingPackageError, MvakitError, did_you_m
 from mvakit.files import write_files, written_aside
 from mvakit.progress import Messenger, progress_bar, show_messages
 from mvakit.types import AnalysisType, MethodName, TreeType, Types
-from mvakit.variables import define, internal_name, split_definition
+from mvakit.variables import define, expand, internal_name, split_definition
 
 
 def test_nearest_ignores_case_and_keeps_spelling() -> None:
@@ -233,3 +233,11 @@ def test_the_package_names_what_it_offers() -> None:
     assert set(mvakit.__all__) <= set(dir(mvakit))
     with pytest.raises(AttributeError, match="no attribute 'Fctory'"):
         _ = mvakit.Fctory
+
+
+def test_a_mask_of_chosen_elements() -> None:
+    assert expand("pt[:3]", -1, mask=[1, 2]) == [
+        *expand("pt[:3]", -1), "pt_there_1:=Length$(pt)>1", "pt_there_2:=Length$(pt)>2",
+    ]  # fmt: skip
+    with pytest.raises(DataError, match=r"takes elements 0 to 2 \(or True for all\), not 3"):
+        expand("pt[:3]", mask=[1, 3])
