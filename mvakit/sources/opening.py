@@ -36,7 +36,8 @@ def open_tree(source: object, *, tree_name: str | None = None) -> Tree:
         (``TreeS;2``); without ``:TreeS`` where the file has one tree; an address that uproot opens (``root://``,
         ``https://``); a ``.parquet`` path; an uproot TTree or RNTuple; an awkward record array; a mapping of columns;
         a structured NumPy array; a pandas or polars frame; a pyarrow table; what has an attribute ``mvakit_tree``
-        that is one of these; or a list of any of them, which are read one after the other.
+        that is one of these; or a list of any of them, which are read one after the other; or, in uproot's manner, a
+        mapping of files to the trees in them, ``{"2017_*.root": "TreeS", "2018.root": "ntuple/TreeS"}``.
     tree_name : str, optional
         The tree in a file, in which case a path is that of the file alone; what the tree is called, for one in memory.
 
@@ -52,9 +53,11 @@ def open_tree(source: object, *, tree_name: str | None = None) -> Tree:
     if isinstance(source, Tree):
         return source
     if isinstance(source, str | os.PathLike):
-        return _open_all([source], tree_name)
+        return _open_all([(source, tree_name)])
     if isinstance(source, list | tuple):
-        return _open_all(source, tree_name)
+        return _open_all([(one, tree_name) for one in source])
+    if isinstance(source, Mapping) and source and all(isinstance(name, str) for name in source.values()):
+        return _open_all(list(source.items()))
     handed = getattr(source, "mvakit_tree", None)
     if handed is not None:
         return open_tree(handed, tree_name=tree_name)
@@ -81,11 +84,11 @@ def _open_object(source: Any, tree_name: str | None) -> Tree:
     )
 
 
-def _open_all(sources: Iterable[object], tree_name: str | None) -> Tree:
-    """Open everything in a list, and read it one after the other; what is empty is left out."""
+def _open_all(sources: Iterable[tuple[object, str | None]]) -> Tree:
+    """Open everything in a list, each with the tree that is meant, and read it one after the other, but what is empty."""
     openers: list[Callable[[], Tree]] = []
     files: list[tuple[str, str]] = []
-    for source in sources:
+    for source, tree_name in sources:
         if isinstance(source, str | os.PathLike):
             found = _files(source, tree_name)
             files.extend(found)

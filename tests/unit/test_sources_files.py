@@ -207,6 +207,15 @@ def test_patterns_and_lists(tmp_path: Path) -> None:
     assert open_tree([f"{tmp_path}/part1.root"]).location == f"{tmp_path}/part1.root:TreeS"
 
 
+def test_a_mapping_of_files_to_their_trees(tmp_path: Path) -> None:
+    for name, tree, first in (("a", "TreeS", 0), ("b1", "TreeB", 10), ("b2", "TreeB", 20)):
+        write(tmp_path / f"{name}.root", trees={tree: [first, first + 1], "Other": [5]})
+    tree = open_tree({f"{tmp_path}/b*.root": "TreeB", tmp_path / "a.root": "TreeS"})
+    assert values(tree) == [10, 11, 20, 21, 0, 1]
+    with pytest.raises(SourceError, match=r"a\.root has no 'TreeB'"):
+        open_tree({tmp_path / "a.root": "TreeB"})
+
+
 def test_empty_files_and_trees_are_skipped_and_said_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     full, zero = write(tmp_path / "a.root"), write(tmp_path / "b.root", trees={"TreeS": []})
     (tmp_path / "c.root").touch()
