@@ -51,7 +51,15 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class MethodOptions(Options):
-    """The options that every method has; a method's own class derives from this one."""
+    """The options that every method has; a method's own class derives from this one.
+
+    Attributes
+    ----------
+    treats_negative_weights : bool
+        Whether an option of the method's own says what becomes of events with negative weights; then the method reports it.
+    """
+
+    treats_negative_weights: ClassVar[bool] = False
 
     verbose: bool = option("V", False, "say more while training")
     verbosity_level: str = option(

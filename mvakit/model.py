@@ -528,6 +528,11 @@ def _weighted(sample: Sample, method: AnyMethod, log: Messenger) -> Sample:
             f"{count} training events have negative weights, which {method.name} cannot train on; "
             "leave them out with IgnoreNegWeightsInTraining"
         )
+    if not method.options.treats_negative_weights:
+        log.warning(
+            f"{count} of {len(sample)} training events have negative weights and are trained on as they are; "
+            "IgnoreNegWeightsInTraining leaves them out"
+        )
     return sample
 
 

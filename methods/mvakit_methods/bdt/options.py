@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 from mvakit.errors import MvakitWarning, OptionError
 from mvakit.method import MethodOptions
@@ -16,6 +17,8 @@ __all__ = ["BDTOptions"]
 @dataclass(frozen=True, kw_only=True)
 class BDTOptions(MethodOptions):
     """Options of boosted decision trees."""
+
+    treats_negative_weights: ClassVar[bool] = True
 
     n_trees: int = option("NTrees", 800, "number of trees in the forest", minimum=1, maximum=1_000_000)
     max_depth: int = option("MaxDepth", 3, "largest depth of a tree", minimum=1, maximum=500)
