@@ -45,6 +45,8 @@ MAXIMAL_NAME = 2_048
 """Characters in one name: what ROOT allows."""
 MAXIMAL_DEPTH = 100
 """Brackets, signs and conditions inside one another."""
+MAXIMAL_INDEX = 2**31 - 1
+"""What is written in brackets behind a name: a number of 32 bits, as in ROOT."""
 MAXIMAL_NODES = 1_000
 """Operands and operations in one formula: what ROOT allows."""
 
@@ -423,6 +425,13 @@ class _Parser:
                 continue
             index = self.expression(CHOICE)
             self.expect("]", opened)
-            literal = isinstance(index, Number) and self.tokens[self.at - 2].text.isdecimal()
-            found.append(int(index.value) if literal and isinstance(index, Number) else index)
+            last = self.tokens[self.at - 2]
+            if not (isinstance(index, Number) and last.text.isdecimal()):
+                found.append(index)
+            elif index.value > MAXIMAL_INDEX:
+                self.fail(
+                    f"the index {last.text:.30} is too large, no list has more than {MAXIMAL_INDEX} elements", last
+                )
+            else:
+                found.append(int(index.value))
         return tuple(found)
