@@ -17,6 +17,7 @@ from mvakit.dataset import Sample, SampleCounts, row_bytes
 from mvakit.errors import DataError
 from mvakit.options import OptionSpec, assign_options
 from mvakit.progress import Messenger
+from mvakit.shuffle import Shuffler
 from mvakit.types import TreeType
 
 __all__ = ["ClassEvents", "Maker", "Preparation", "preparation_specs", "sample_of"]
@@ -151,8 +152,8 @@ class Preparation:
 
     # ------------------------------------------------------------------------------------------- split
 
-    def _numbers(self, events: ClassEvents, available: tuple[int, int, int]) -> tuple[int, int, int]:
-        """Return how many events to ask for in training and test, and how many to draw the training sample from."""
+    def _numbers(self, events: ClassEvents, available: tuple[int, int, int]) -> tuple[int, int, int, int]:
+        """Return how many events to ask for in training and test, and from how many to take each of them."""
         name = events.counts.name
         n_train, n_test, n_either = available
         total = n_train + n_test + n_either
@@ -163,10 +164,21 @@ class Preparation:
                 raise DataError(
                     f"TrainTestSplit_{name}={fraction:g} leaves no events for the test; it takes a fraction between 0 and 1"
                 )
-            asked_train, asked_test = int(fraction * total), 0
+            asked_train, asked_test = _share(total, fraction), 0
+            if not asked_train:
+                raise DataError(
+                    f"TrainTestSplit_{name}={fraction:g} of {total} events leaves no events for the training sample"
+                )
         if self.values["ScaleWithPreselEff"]:
-            scale = events.counts.n_passed / events.counts.n_input
-            asked_train, asked_test = int(asked_train * scale), int(asked_test * scale)
+            passed, before = events.counts.n_passed, events.counts.n_input
+            scale = np.float32(passed) / np.float32(before)
+            for purpose, asked in (("training", asked_train), ("test", asked_test)):
+                if asked and not _share(asked, scale):
+                    raise DataError(
+                        f"{asked} {purpose} events of class {name!r} times the efficiency of its cut, {passed}/{before} "
+                        "(ScaleWithPreselEff), is no event"
+                    )
+            asked_train, asked_test = _share(asked_train, scale), _share(asked_test, scale)
         for purpose, option, asked in (("training", "nTrain", asked_train), ("test", "nTest", asked_test)):
             if asked > total:
                 raise DataError(
@@ -174,60 +186,70 @@ class Preparation:
                 )
         if not asked_train and not asked_test:
             if n_either >= abs(n_train - n_test):
-                return total // 2, total // 2, total // 2
+                return (total // 2,) * 4
             from_train = n_train + (n_either if n_train < n_test else 0)
-            return from_train, total - from_train, from_train
+            return from_train, total - from_train, from_train, total - from_train
         if not asked_test:
             from_train = max(asked_train, n_train)
-            return asked_train, total - from_train, from_train
+            return asked_train, total - from_train, from_train, total - from_train
         if not asked_train:
             from_test = max(asked_test, n_test)
-            return total - from_test, asked_test, total - from_test
+            return total - from_test, asked_test, total - from_test, from_test
         need = max(asked_train - n_train, 0) + max(asked_test - n_test, 0)
         if need > n_either:
             raise DataError(
                 f"{asked_train} training and {asked_test} test events of class {name!r} are asked for (nTrain_{name}, nTest_{name}), "
                 f"but only {total} passed the cut ({n_train} of them from training trees, {n_test} from test trees)"
             )
-        return asked_train, asked_test, max(asked_train, n_train) + (n_either - need) // 2
+        from_train = max(asked_train, n_train) + (n_either - need) // 2
+        return asked_train, asked_test, from_train, total - from_train
 
-    def split(self, events: ClassEvents, random: np.random.Generator) -> tuple[IndexArray, IndexArray]:
-        """Choose the training and the test events of one class, as indices into its sample.
+    def split(self, classes: Sequence[ClassEvents], shuffler: Shuffler) -> list[tuple[IndexArray, IndexArray]]:
+        """Choose the training and the test events of each class, as indices into its sample.
+
+        ``SplitMode=Random`` draws in TMVA's order: the events of all classes first, then for each class those that
+        nobody asked for.
 
         Raises
         ------
         DataError
             If more events are asked for than there are, or one of the samples is left empty.
         """
-        train, test, either = (events.of_purpose(code) for code in (0, 1, 2))
+        either = [events.of_purpose(2) for events in classes]
+        if self.values["SplitMode"] == "Random":
+            for free in either:
+                shuffler.shuffle(free)
+        return [self._split(events, free, shuffler) for events, free in zip(classes, either, strict=True)]
+
+    def _split(self, events: ClassEvents, either: IndexArray, shuffler: Shuffler) -> tuple[IndexArray, IndexArray]:
+        train, test = events.of_purpose(0), events.of_purpose(1)
         n_train, n_test, n_either = len(train), len(test), len(either)
-        asked_train, asked_test, from_train = self._numbers(events, (n_train, n_test, n_either))
+        asked_train, asked_test, from_train, from_test = self._numbers(events, (n_train, n_test, n_either))
         mode = self.values["SplitMode"]
-        if mode == "Random":
-            either = random.permutation(either)
         if mode == "Alternate":
             # In turn, training first, until training has what it asked for; all others are for the test.
             pairs = min(max(asked_train - n_train, 0), (n_either + 1) // 2)
             to_train, to_test = either[: 2 * pairs : 2], np.delete(either, np.s_[: 2 * pairs : 2])
         else:
             to_train, to_test = np.split(either, [max(from_train - n_train, 0)])
-        train = np.concatenate([train, to_train])
-        test = np.concatenate([test, to_test])
-        if mode == "Random":
-            train, test = (
-                np.sort(random.choice(chosen, asked, replace=False)) if len(chosen) > asked else chosen
-                for chosen, asked in ((train, asked_train), (test, asked_test))
-            )
-        train, test = train[:asked_train], test[:asked_test]
-        for purpose, chosen, asked in (("training", train, asked_train), ("test", test, asked_test)):
-            if len(chosen) < asked:
+            to_test = to_test[: max(from_test - n_test, 0)]
+        chosen = []
+        for purpose, given, added, asked in (
+            ("training", train, to_train, asked_train),
+            ("test", test, to_test, asked_test),
+        ):
+            found = np.concatenate([given, added])
+            if len(found) < asked:
                 raise DataError(
-                    f"SplitMode={mode} finds only {len(chosen)} events of class {events.counts.name!r} for the {purpose} sample, "
+                    f"SplitMode={mode} finds only {len(found)} events of class {events.counts.name!r} for the {purpose} sample, "
                     f"and {asked} are asked for"
                 )
-            if not len(chosen):
+            if mode == "Random" and len(found) > asked:
+                found = _without(found, len(found) - asked, shuffler)
+            if not asked:
                 raise DataError(f"class {events.counts.name!r} has no events left for the {purpose} sample")
-        return train, test
+            chosen.append(found[:asked])
+        return chosen[0], chosen[1]
 
     # --------------------------------------------------------------------------------- renormalisation
 
@@ -252,14 +274,14 @@ class Preparation:
 
     # -------------------------------------------------------------------------------------------- mix
 
-    def _order(self, sizes: Sequence[int], random: np.random.Generator) -> IndexArray:
+    def _order(self, sizes: Sequence[int], shuffler: Shuffler) -> IndexArray:
         """Return the order in which the concatenated events of the classes enter a sample."""
         mode = self.values["MixMode"]
         if mode == "SameAsSplitMode":
             mode = self.values["SplitMode"]
         order = np.arange(sum(sizes), dtype=index_type(sum(sizes)))
         if mode == "Random":
-            random.shuffle(order)
+            shuffler.shuffle(order)
         if mode != "Alternate":
             return order
         mixed, *others = np.split(order, np.cumsum(sizes)[:-1])
@@ -299,8 +321,8 @@ class Preparation:
             If the events cannot be shared out as asked.
         """
         seed = self.values["SplitSeed"] or time.time_ns() % 2**32
-        random = np.random.Generator(np.random.PCG64(seed))
-        chosen = [self.split(events, random) for events in classes]
+        shuffler = Shuffler(seed)
+        chosen = self.split(classes, shuffler)
         sums = [events.weigh(train)[0] for events, (train, _) in zip(classes, chosen, strict=True)]
         factors = self.rescale([len(train) for train, _ in chosen], sums)
         log.info(self.norm_mode)
@@ -327,11 +349,25 @@ class Preparation:
         for which, purpose in enumerate(("train", "test")):
             number = index_type(total)
             indices = [pair[which].astype(number) + number.type(b) for pair, b in zip(chosen, begins, strict=False)]
-            order = np.concatenate(indices)[self._order([len(index) for index in indices], random)]
+            order = np.concatenate(indices)[self._order([len(index) for index in indices], shuffler)]
             del indices
             scale = np.array(factors) if purpose == "train" else None
             samples.append(_assemble(parts, order, scale, purpose, make or _in_memory, space))
         return samples[0], samples[1], tuple(counts)
+
+
+def _share(number: int, fraction: float | np.float32) -> int:
+    """Return a fraction of a number of events, in single precision as TMVA has it."""
+    return min(int(np.float32(number) * np.float32(fraction)), number)
+
+
+def _without(events: IndexArray, number: int, shuffler: Shuffler) -> IndexArray:
+    """Return the events, in their order, without some that are drawn."""
+    drawn = np.arange(len(events), dtype=index_type(len(events)))
+    shuffler.shuffle(drawn)
+    kept = np.ones(len(events), np.bool_)
+    kept[drawn[:number]] = False
+    return events[kept]
 
 
 def _in_memory(name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:  # noqa: ARG001

@@ -126,6 +126,43 @@ def test_numbers_scaled_by_the_efficiency_of_the_cut() -> None:
     assert sum(x < 1000 for x in train) == 4
 
 
+def test_fractions_are_taken_in_single_precision() -> None:
+    # 0.29 * 100 is 28.999999999999996 in double precision.
+    train, _ = prepared([events(0, 100), events(1, 10)], "SplitMode=Block:TrainTestSplit_Signal=0.29")
+    assert sum(x < 1000 for x in train) == 29
+    # Of 7 times 1/7 single precision makes 1, though 1/7 is a little less there.
+    train, test = prepared(
+        [events(0, 10, n_input=70), events(1, 10)],
+        "SplitMode=Block:nTrain_Signal=7:nTest_Signal=14:ScaleWithPreselEff",
+    )
+    assert sum(x < 1000 for x in train) == 1
+    assert sum(x < 1000 for x in test) == 2
+
+
+def test_the_efficiency_scales_what_was_asked_for_and_nothing_else() -> None:
+    classes = [events(0, 10, n_input=20), events(1, 10)]
+    assert prepared(classes, "SplitMode=Block:ScaleWithPreselEff") == prepared(classes, "SplitMode=Block")
+    train, _ = prepared(classes, "SplitMode=Block:TrainTestSplit_Signal=0.8:ScaleWithPreselEff")
+    assert sum(x < 1000 for x in train) == 4
+    # 25 of 20 events times 10/20 are 12 of the 10 that passed.
+    with pytest.raises(DataError, match="12 training events of class 'Signal' are asked for"):
+        prepared(classes, "SplitMode=Block:nTrain_Signal=25:ScaleWithPreselEff")
+
+
+def test_random_samples_of_explicit_trees_are_cut_to_size_in_their_order() -> None:
+    signal = events(0, 8, purpose=[0, 0, 0, 0, 0, 1, 1, 1])
+    text = "SplitMode=Random:MixMode=Block:nTrain_Signal=3:nTest_Signal=2"
+    train, test = prepared([signal, events(1, 4)], text)
+    chosen = [x for x in train if x < 1000]
+    assert len(chosen) == 3
+    assert chosen == sorted(chosen)
+    assert set(chosen) < set(range(5))
+    rest = [x for x in test if x < 1000]
+    assert rest == sorted(rest)
+    assert set(rest) < {5, 6, 7}
+    assert len({tuple(prepared([signal, events(1, 4)], f"{text}:SplitSeed={seed}")[0]) for seed in range(1, 9)}) > 3
+
+
 @pytest.mark.parametrize(
     ("mode", "sums"), [("None", (30.0, 8.0)), ("NumEvents", (10.0, 4.0)), ("EqualNumEvents", (10.0, 10.0))]
 )
@@ -166,12 +203,22 @@ def test_spectators_travel_with_their_events() -> None:
         ("nTrain_Signal=10", "no events left for the test sample"),
         ("nTest_Signal=10", "no events left for the training sample"),
         ("TrainTestSplit_Signal=1", "leaves no events for the test"),
+        ("TrainTestSplit_Signal=0.01", "TrainTestSplit_Signal=0.01 of 10 events leaves no events for the training"),
         ("SplitMode=Alternate:nTrain_Signal=6", "SplitMode=Alternate finds only 5 events"),
     ],
 )
 def test_more_events_than_there_are(text: str, said: str) -> None:
     with pytest.raises(DataError, match=re.escape(said)):
         prepared([events(0, 10), events(1, 10)], text)
+
+
+@pytest.mark.parametrize(("option", "purpose"), [("nTrain", "training"), ("nTest", "test")])
+def test_an_efficiency_that_leaves_nothing_of_what_was_asked_for(option: str, purpose: str) -> None:
+    classes = [events(0, 10, n_input=100), events(1, 10)]
+    with pytest.raises(
+        DataError, match=f"2 {purpose} events of class 'Signal' times the efficiency of its cut, 10/100"
+    ):
+        prepared(classes, f"{option}_Signal=2:ScaleWithPreselEff")
 
 
 def test_negative_sum_of_weights_cannot_be_renormalised() -> None:
