@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +13,17 @@ import numpy.typing as npt
 
 from mvakit.cache import default_folder
 from mvakit.columnstore import Space
-from mvakit.dataset import DataSet, Sample
+from mvakit.dataset import DataSet
+from mvakit.declaration import ClassDeclaration, declared_html, variable_of
 from mvakit.errors import DataError, OptionError, did_you_mean
 from mvakit.memory import free_memory, parse_bytes
+from mvakit.nonfinite import UnusableEventsError
 from mvakit.options import Options, option
 from mvakit.preparation import PURPOSE, Preparation
-from mvakit.prepared import ClassInput, class_correlation, prepare_events
+from mvakit.prepared import ClassInput, Prepared, class_correlation, correlation_table, dataset_of, prepare_events
 from mvakit.progress import Messenger, show_messages
 from mvakit.reading import TreeReading
+from mvakit.summary import DataLoaderSummary, summarise
 from mvakit.types import TreeType
 from mvakit.variables import Variable, define, expand
 
@@ -66,21 +69,6 @@ class DataLoaderOptions(Options):
         return Space(limit, Path(self.cache_dir).expanduser() if self.cache_dir else default_folder())
 
 
-@dataclass
-class _Class:
-    """What was said of one class."""
-
-    name: str
-    trees: list[tuple[object, float, str, TreeType]] = field(default_factory=list)
-    events: dict[TreeType, list[tuple[Sequence[float], float]]] = field(default_factory=dict)
-    weight: str = ""
-    cuts: list[str] = field(default_factory=list)
-
-    @property
-    def cut(self) -> str:
-        return " && ".join(f"({cut})" for cut in self.cuts) if len(self.cuts) > 1 else "".join(self.cuts)
-
-
 class DataLoader:
     """Collects trees, variables, weights and cuts in TMVA's words, and prepares the events once they are needed.
 
@@ -107,14 +95,30 @@ class DataLoader:
         self._variables: list[Variable] = []
         self._spectators: list[Variable] = []
         self._targets: list[Variable] = []
-        self._classes: dict[str, _Class] = {}
+        self._classes: dict[str, ClassDeclaration] = {}
         self._preparation: tuple[str, dict[str, object]] = ("", {})
-        self._dataset: DataSet | None = None
+        self._changed()
         self.log = Messenger("DataLoader")
+
+    @property
+    def _kinds(self) -> dict[str, list[Variable]]:
+        return {"variable": self._variables, "target": self._targets, "spectator": self._spectators}
+
+    def _changed(self) -> None:
+        """Forget what was made of the events."""
+        self._events: Prepared | None = None
+        self._dataset: DataSet | None = None
+        self._summary: DataLoaderSummary | None = None
 
     def __repr__(self) -> str:
         classes = ", ".join(f"{c.name} ({len(c.trees)} trees)" for c in self._classes.values()) or "no classes"
         return f"DataLoader({self.name!r}: {len(self._variables)} variables, {classes})"
+
+    def _repr_html_(self) -> str:
+        """Show the summary, or what was declared as long as nothing is read."""
+        if self._events is not None or self._summary is not None:
+            return self.Summary()._repr_html_()
+        return declared_html(self.name, self._kinds, self._classes.values())
 
     def GetName(self) -> str:
         """Return the name."""
@@ -145,7 +149,7 @@ class DataLoader:
         fill, mask = named.pop("fill", 0.0), named.pop("mask", False)
         definitions = expand(str(expression), fill, mask=mask)
         for position, definition in enumerate(definitions):
-            variable = _define(definition, arguments, named)
+            variable = variable_of(definition, arguments, named)
             if len(definitions) > 1 and variable.title != variable.label:
                 variable = dataclasses.replace(variable, title=f"{variable.title} {position}")
             self._add(self._variables, "variable", variable)
@@ -186,7 +190,7 @@ class DataLoader:
                         f"the {kind} {variable.label!r} has the label of the {what} {other.label!r}; give it one of its own: 'label := {variable.expression}'"
                     )
         to.append(variable)
-        self._dataset = None
+        self._changed()
 
     # ----------------------------------------------------------------------------------------- trees
 
@@ -238,7 +242,7 @@ class DataLoader:
         if isinstance(weight, bool | str) or not np.isfinite(weight):
             raise DataError(f"the weight of a tree of class {className!r} is a finite number, not {weight!r}")
         self._class(className).trees.append((tree, float(weight), str(cut), purpose))
-        self._dataset = None
+        self._changed()
 
     def SetInputTrees(self, signal: object, background: object, *arguments: Any) -> None:
         """Add both trees: ``(signal, background, weight, weight)``, or ``(tree, signal cut, background cut)``."""
@@ -250,12 +254,12 @@ class DataLoader:
         self.AddSignalTree(signal, weights[0])
         self.AddBackgroundTree(background, weights[1])
 
-    def _class(self, name: str) -> _Class:
+    def _class(self, name: str) -> ClassDeclaration:
         name = str(name)
         if not name:
             raise DataError("a class needs a name")
         if name not in self._classes:
-            self._classes[name] = _Class(name)
+            self._classes[name] = ClassDeclaration(name)
         return self._classes[name]
 
     # ---------------------------------------------------------------------------------- single events
@@ -263,12 +267,12 @@ class DataLoader:
     def AddTrainingEvent(self, className: str, event: Sequence[float], weight: float = 1.0) -> None:
         """Add one event to the training sample: the variables in order, then targets, then spectators."""
         self._class(className).events.setdefault(TreeType.TRAINING, []).append((list(event), float(weight)))
-        self._dataset = None
+        self._changed()
 
     def AddTestEvent(self, className: str, event: Sequence[float], weight: float = 1.0) -> None:
         """Add one event to the test sample: the variables in order, then targets, then spectators."""
         self._class(className).events.setdefault(TreeType.TESTING, []).append((list(event), float(weight)))
-        self._dataset = None
+        self._changed()
 
     def AddSignalTrainingEvent(self, event: Sequence[float], weight: float = 1.0) -> None:
         """Add one signal event to the training sample."""
@@ -300,22 +304,22 @@ class DataLoader:
         """Set the formula of the weight of a class, or of every class named so far."""
         for item in self._these(className):
             item.weight = str(expression)
-        self._dataset = None
+        self._changed()
 
     def SetCut(self, cut: object, className: str = "") -> None:
         """Set the cut of a class, or of every class named so far; an event with a value below 0.5 is rejected."""
         for item in self._these(className):
             item.cuts = [str(cut)] if str(cut).strip() else []
-        self._dataset = None
+        self._changed()
 
     def AddCut(self, cut: object, className: str = "") -> None:
         """Add a cut to those of a class, or of every class named so far."""
         for item in self._these(className):
             if str(cut).strip():
                 item.cuts.append(str(cut))
-        self._dataset = None
+        self._changed()
 
-    def _these(self, name: str) -> list[_Class]:
+    def _these(self, name: str) -> list[ClassDeclaration]:
         if name:
             return [self._class(name)]
         if not self._classes:
@@ -375,7 +379,7 @@ class DataLoader:
                 f"PrepareTrainingAndTestTree takes at most a signal cut, a background cut and options, not {len(strings) + 1} strings"
             )
         self._preparation = (options, keywords)
-        self._dataset = None
+        self._changed()
         if self._classes:
             Preparation.parse(list(self._classes), options, keywords)
 
@@ -397,67 +401,69 @@ class DataLoader:
             self._dataset = self._prepare()
         return self._dataset
 
-    def _prepare(self) -> DataSet:
-        log = self.log
-        if not self._variables:
-            raise DataError(f"DataLoader {self.name!r} has no variables: call AddVariable")
-        if not self._classes:
-            raise DataError(f"DataLoader {self.name!r} has no trees: call AddSignalTree, AddBackgroundTree or AddTree")
-        names = tuple(self._classes)
+    def _preparing(self) -> Preparation:
         text, keywords = self._preparation
-        preparation = Preparation.parse(names, text, keywords)
-        classes = [self._input(item, index) for index, item in enumerate(self._classes.values())]
-        events = prepare_events(classes, preparation, self.options.space(), log)
-        dataset = DataSet(
-            self.name,
-            _with_ranges(self._variables, events.ranges["variable"], "variable", names, constant_is_error=True),
-            _with_ranges(self._spectators, events.ranges["spectator"], "spectator", names, constant_is_error=False),
-            _with_ranges(self._targets, events.ranges["target"], "target", names, constant_is_error=True),
-            names,
-            events.train,
-            events.test,
-            events.counts,
-        )
-        if preparation.values["Correlations"] and preparation.values["CalcCorrelations"]:
-            for index, name in enumerate(names):
-                table = _correlation_table(dataset.labels, events.correlation(index))
-                log.info(f"Correlation matrix ({name}):\n" + table)
+        return Preparation.parse(tuple(self._classes), text, keywords)
+
+    def _prepared(self) -> Prepared:
+        """Read, cut and split the events, whatever they are."""
+        if self._events is None:
+            if not self._variables:
+                raise DataError(f"DataLoader {self.name!r} has no variables: call AddVariable")
+            if not self._classes:
+                raise DataError(
+                    f"DataLoader {self.name!r} has no trees: call AddSignalTree, AddBackgroundTree or AddTree"
+                )
+            preparation = self._preparing()
+            classes = [self._input(item, index) for index, item in enumerate(self._classes.values())]
+            self._events = prepare_events(classes, preparation, self.options.space(), self.log)
+        return self._events
+
+    def _prepare(self) -> DataSet:
+        events = self._prepared()
+        dataset = dataset_of(self.name, self._kinds, events)
+        wanted = self._preparing().values
+        if wanted["Correlations"] and wanted["CalcCorrelations"]:
+            for index, name in enumerate(dataset.classes):
+                table = correlation_table(dataset.labels, events.correlation(index))
+                self.log.info(f"Correlation matrix ({name}):\n" + table)
         return dataset
 
-    def _input(self, item: _Class, index: int) -> ClassInput:
+    def _input(self, item: ClassDeclaration, index: int) -> ClassInput:
         trees = []
         for tree, weight, cut, purpose in item.trees:
             reading = TreeReading(
                 tree, tuple(self._variables), tuple(self._targets), tuple(self._spectators),
-                weight, item.weight, " && ".join(f"({c})" for c in (cut, item.cut) if c.strip()), item.name,
+                weight, item.weight, cut, item.cut, item.name,
             )  # fmt: skip
             trees.append((reading, PURPOSE[purpose]))
-        events = [
-            (self._single_events(item.name, index, rows), PURPOSE[purpose]) for purpose, rows in item.events.items()
-        ]
-        return ClassInput(item.name, item.cut, tuple(trees), tuple(events))
-
-    def _single_events(self, name: str, index: int, events: Iterable[tuple[Sequence[float], float]]) -> Sample:
-        n_variables, n_targets = len(self._variables), len(self._targets)
-        expected = n_variables + n_targets + len(self._spectators)
-        rows, weights = zip(*events, strict=True)
-        for row in rows:
-            if len(row) != expected:
-                raise DataError(
-                    f"an event of class {name!r} has {len(row)} values; {expected} are needed: variables, targets, spectators"
-                )
-        table = np.array(rows, dtype=np.float64)
-        if not np.isfinite(table[:, : n_variables + n_targets]).all():
-            raise DataError(f"an event that was added to class {name!r} holds a value that is not a finite number")
-        return Sample(
-            table[:, :n_variables].astype(np.float32),
-            np.full(len(table), index, np.int16),
-            np.array(weights, dtype=np.float64),
-            table[:, n_variables : n_variables + n_targets].astype(np.float32),
-            {s.label: table[:, n_variables + n_targets + i] for i, s in enumerate(self._spectators)},
-        )
+        added = item.single_events(index, self._variables, self._targets, self._spectators)
+        events = tuple((sample, PURPOSE[purpose]) for sample, purpose, _ in added)
+        return ClassInput(item.name, item.cut, tuple(trees), events, tuple(row for _, _, odd in added for row in odd))
 
     # ------------------------------------------------------------------------------------- questions
+
+    def Summary(self) -> DataLoaderSummary:
+        """Return what the classes, samples and variables hold, and what each cut left; it prints as tables.
+
+        The events are prepared if they are not yet. Of events that no method can be trained on (a class is empty, values
+        are no finite numbers, there are too few of them) it tells what was counted and why, where `prepare` raises.
+
+        Raises
+        ------
+        SourceError, FormulaError
+            If a file, tree or branch is missing or a formula does not parse.
+        DataError
+            If nothing was declared to be read.
+        """
+        if self._summary is None:
+            try:
+                self._summary = summarise(self.name, self._kinds, self._prepared())
+            except UnusableEventsError as error:
+                self._summary = DataLoaderSummary(
+                    self.name, error.counts, non_finite=error.non_finite, problem=str(error)
+                )
+        return self._summary
 
     def GetDataSetInfo(self) -> DataSet:
         """Return the prepared events with variables, classes and counts."""
@@ -487,62 +493,3 @@ def _folder_name(name: str) -> str:
     if not text or text in {".", ".."} or any(c in text for c in "/\\:\0"):
         raise DataError(f"the name of a DataLoader is that of a folder, so it cannot be {text!r}")
     return text
-
-
-def _define(expression: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Variable:
-    """Sort TMVA's two forms of the arguments: ``(type, min, max)`` and ``(title, unit, type, min, max)``."""
-    names: tuple[str, ...] = ("title", "unit", "type", "min", "max")
-    strings = [a for a in arguments if isinstance(a, str)]
-    if len(strings) == 1 and arguments and arguments[0] in {"F", "I", "D"}:
-        names = ("type", "min", "max")
-    elif len(strings) < len(arguments) and strings and len(strings) < 3:
-        names = (*("title", "unit")[: len(strings)], "min", "max")
-    if len(arguments) > len(names):
-        raise DataError(
-            f"AddVariable({expression!r}, ...) takes (type, min, max) or (title, unit, type, min, max), not {arguments!r}"
-        )
-    given = {**dict(zip(names, arguments, strict=False)), **named}
-    unknown = set(given) - {"title", "unit", "type", "min", "max"}
-    if unknown:
-        word = min(unknown)
-        raise DataError(
-            f"AddVariable has no argument {word!r}; {did_you_mean(word, ('title', 'unit', 'type', 'min', 'max'))}"
-        )
-    return define(
-        str(expression),
-        given.get("title", ""),
-        given.get("unit", ""),
-        given.get("type", "F"),
-        given.get("min", 0.0),
-        given.get("max", 0.0),
-    )
-
-
-def _with_ranges(
-    variables: Sequence[Variable],
-    ranges: npt.NDArray[np.float64],
-    kind: str,
-    classes: Sequence[str],
-    *,
-    constant_is_error: bool,
-) -> tuple[Variable, ...]:
-    """Give the variables the ranges that they have in the training sample."""
-    ranged = []
-    for variable, (low, high) in zip(variables, ranges.tolist(), strict=True):
-        if low == high and constant_is_error:
-            raise DataError(
-                f"the {kind} {variable.label!r} ({variable.expression}) is constant: it is {low:g} in every training event of {' and '.join(classes)}; leave it out"
-            )
-        ranged.append(dataclasses.replace(variable, minimum=low, maximum=high))
-    return tuple(ranged)
-
-
-def _correlation_table(labels: Sequence[str], matrix: npt.NDArray[np.float64]) -> str:
-    width = max(7, *(len(label) for label in labels))
-    rule = "-" * (width + 1 + (width + 1) * len(labels))
-    lines = [rule, " " * (width + 1) + " ".join(f"{label:>{width}}" for label in labels)]
-    lines += [
-        f"{label:>{width}}:" + " ".join(f"{value:>+{width}.3f}" for value in row)
-        for label, row in zip(labels, matrix, strict=True)
-    ]
-    return "\n".join([*lines, rule])

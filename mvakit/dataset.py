@@ -14,7 +14,7 @@ from mvakit.columnstore import BLOCK, Space, gather, spans
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
 
-__all__ = ["DataSet", "Sample", "SampleCounts"]
+__all__ = ["CutStep", "DataSet", "Sample", "SampleCounts"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -136,6 +136,39 @@ def row_bytes(columns: Iterable[npt.NDArray[Any]]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class CutStep:
+    """What one cut left, or one of the terms that ``&&`` joins in it, in the order in which they are applied.
+
+    Attributes
+    ----------
+    cut : str
+        Its formula.
+    trees : str
+        Where the trees are whose own cut it is; empty for what is a cut of the whole class.
+    n_before, sum_before : int, float
+        The events that came to it, and the sum of their weights.
+    n_after, sum_after : int, float
+        Those that it left.
+    n_alone, sum_alone : int, float
+        Those that it would leave of all events of its trees if it were the only cut.
+    """
+
+    cut: str
+    trees: str
+    n_before: int
+    sum_before: float
+    n_after: int
+    sum_after: float
+    n_alone: int
+    sum_alone: float
+
+    @property
+    def efficiency(self) -> float:
+        """The weighted fraction that it left of what came to it."""
+        return self.sum_after / self.sum_before if self.sum_before else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class SampleCounts:
     """How many events of a class came, passed the cut, and went where, as TMVA's table counts them.
 
@@ -151,6 +184,9 @@ class SampleCounts:
         The factor of that renormalisation.
     effective_train, effective_test : float
         Events of unit weight that would fluctuate as much: (sum w)^2 / sum w^2.
+    cut_flow : tuple of CutStep
+        What each cut left: those of single trees first, then those of the class, which come to the events of all its
+        trees. Events that were added one by one come to no cut.
     """
 
     name: str
@@ -166,6 +202,7 @@ class SampleCounts:
     rescale: float = 1.0
     effective_train: float = 0.0
     effective_test: float = 0.0
+    cut_flow: tuple[CutStep, ...] = ()
 
     @property
     def efficiency(self) -> float:

@@ -7,102 +7,35 @@ and weights, how the events are split and mixed, and the releases that did it.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.cache import Cache, DamagedError, Entry
+from mvakit.cache import Cache, DamagedError
 from mvakit.columnstore import ColumnStore, Space, total
-from mvakit.dataset import Sample, SampleCounts, row_bytes
+from mvakit.cuts import cut_flow_table, joined_steps
+from mvakit.dataset import DataSet, Sample, SampleCounts, row_bytes
 from mvakit.errors import DataError, MvakitWarning
 from mvakit.evaluation.correlation import correlation_of
 from mvakit.evaluation.moments import Moments, moments_by_class
+from mvakit.kept import ClassInput, Prepared, facts_of, key_of, prepared_of, tree_of
 from mvakit.memory import bytes_text
+from mvakit.nonfinite import NonFinite, UnusableEventsError, non_finite_error
 from mvakit.preparation import ClassEvents, Maker, Preparation, sample_of
 from mvakit.progress import Messenger
-from mvakit.reading import Evaluator, TreeReading, read_events
-from mvakit.sources import Tree, open_tree
+from mvakit.reading import Evaluator, read_events
+from mvakit.sources import open_tree
+from mvakit.variables import Variable
 
-__all__ = ["ClassInput", "Prepared", "class_correlation", "prepare_events"]
+__all__ = ["ClassInput", "Prepared", "class_correlation", "correlation_table", "dataset_of", "prepare_events"]
 
 FloatArray = npt.NDArray[np.float64]
-
-_FORMAT: Final = 1
-_ONLY_SAID: Final = frozenset({"V", "VerboseLevel", "Correlations", "CalcCorrelations"})
-"""Options that change nothing in the events."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClassInput:
-    """What a class is made of.
-
-    Attributes
-    ----------
-    name, cut : str
-    trees : tuple of (TreeReading, int)
-        With what each tree is for: 0 training, 1 test, 2 either.
-    events : tuple of (Sample, int)
-        Events that were added one by one, likewise.
-    """
-
-    name: str
-    cut: str
-    trees: tuple[tuple[TreeReading, int], ...]
-    events: tuple[tuple[Sample, int], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """The events of a DataLoader and what was noted of them.
-
-    Attributes
-    ----------
-    train, test : Sample
-    counts : tuple of SampleCounts
-    ranges : mapping of str to ndarray, shape (n, 2)
-        The smallest and the largest value of every ``"variable"``, ``"target"`` and ``"spectator"`` in training.
-    covariances : tuple of ndarray
-        Of the variables in the training events of each class, if they were asked for; not numbers where the weights do not
-        sum to more than zero.
-    negative : tuple of int
-        How many events of each class have negative weights.
-    notes : tuple of str
-        The warnings of their reading.
-    """
-
-    train: Sample
-    test: Sample
-    counts: tuple[SampleCounts, ...]
-    ranges: Mapping[str, FloatArray]
-    covariances: tuple[FloatArray, ...]
-    negative: tuple[int, ...]
-    notes: tuple[str, ...] = ()
-
-    def correlation(self, class_index: int) -> FloatArray:
-        """Return the linear correlation coefficients of the variables in the training events of a class.
-
-        Raises
-        ------
-        DataError
-            If its weights do not sum to more than zero.
-        """
-        covariance = self.covariances[class_index]
-        if np.isnan(covariance).any():
-            count = self.counts[class_index]
-            raise DataError(
-                f"the training weights of class {count.name!r} sum to {count.sum_train:.6g}; a positive sum is needed "
-                "for the correlations of its variables"
-            )
-        return correlation_of(covariance)
 
 
 def class_correlation(train: Sample, class_index: int) -> FloatArray:
@@ -122,6 +55,63 @@ def class_correlation(train: Sample, class_index: int) -> FloatArray:
     return correlation_of(moments.covariance)
 
 
+def dataset_of(name: str, kinds: Mapping[str, Sequence[Variable]], events: Prepared) -> DataSet:
+    """Return prepared events as a data set, whose variables have the ranges of the training sample.
+
+    Parameters
+    ----------
+    name : str
+    kinds : mapping of str to sequence of Variable
+        Each ``"variable"``, ``"target"`` and ``"spectator"``.
+    events : Prepared
+
+    Raises
+    ------
+    DataError
+        If a variable or target is constant.
+    """
+    classes = tuple(count.name for count in events.counts)
+    variables, targets, spectators = (
+        _with_ranges(kinds[kind], events.ranges[kind], kind, classes, constant_is_error=kind != "spectator")
+        for kind in ("variable", "target", "spectator")
+    )
+    return DataSet(name, variables, spectators, targets, classes, events.train, events.test, events.counts)
+
+
+def _with_ranges(
+    variables: Sequence[Variable],
+    ranges: FloatArray,
+    kind: str,
+    classes: Sequence[str],
+    *,
+    constant_is_error: bool,
+) -> tuple[Variable, ...]:
+    """Give the variables the ranges that they have in the training sample."""
+    ranged = []
+    for variable, (low, high) in zip(variables, ranges.tolist(), strict=True):
+        if low == high and constant_is_error:
+            masks = "_there_" in variable.label and variable.expression.startswith("Length$(")
+            out = "leave it out" + (", naming the elements that need one: mask=[1, 2]" if masks else "")
+            raise DataError(
+                f"the {kind} {variable.label!r} ({variable.expression}) is constant: it is {low:g} in every training "
+                f"event of {' and '.join(classes)}; {out}"
+            )
+        ranged.append(dataclasses.replace(variable, minimum=low, maximum=high))
+    return tuple(ranged)
+
+
+def correlation_table(labels: Sequence[str], matrix: FloatArray) -> str:
+    """Return a matrix of correlation coefficients as TMVA prints it."""
+    width = max(7, *(len(label) for label in labels))
+    rule = "-" * (width + 1 + (width + 1) * len(labels))
+    lines = [rule, " " * (width + 1) + " ".join(f"{label:>{width}}" for label in labels)]
+    lines += [
+        f"{label:>{width}}:" + " ".join(f"{value:>+{width}.3f}" for value in row)
+        for label, row in zip(labels, matrix, strict=True)
+    ]
+    return "\n".join([*lines, rule])
+
+
 def prepare_events(classes: Sequence[ClassInput], preparation: Preparation, space: Space, log: Messenger) -> Prepared:
     """Read, split, renormalise and mix the events of all classes, or find what an earlier run made of them.
 
@@ -137,8 +127,9 @@ def prepare_events(classes: Sequence[ClassInput], preparation: Preparation, spac
     ------
     SourceError, FormulaError
         If a file, tree or branch is missing or a formula does not parse.
-    DataError
-        If a class is empty after its cut, a value is no finite number, or there are too few events.
+    UnusableEventsError
+        If a class is empty after its cut, a value is no finite number, or there are too few events; it has what was
+        counted.
     OutputError
         If the events are larger than memory and the folder cannot take them.
     """
@@ -173,14 +164,8 @@ class _Job:
 
     @cached_property
     def key(self) -> str:
-        """A digest of all that the events depend on; of trees in memory it takes a pass over them."""
-        told = {
-            "format": _FORMAT,
-            "releases": [_release("mvakit"), np.__version__],
-            "options": {k: v for k, v in self.preparation.values.items() if k not in _ONLY_SAID},
-            "classes": [_told(item) for item in self.classes],
-        }
-        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+        """A digest of all that the events depend on."""
+        return key_of(self.classes, self.preparation)
 
     def find(self) -> Prepared | None:
         """Return what an earlier run made of the same events, if it is there and whole."""
@@ -190,7 +175,7 @@ class _Job:
             entry = self.cache.find(self.key)
             if entry is None:
                 return None
-            found = _prepared(entry, self.classes, self.space)
+            found = prepared_of(entry, self.classes, self.space)
         except DamagedError as error:
             self.log.warning(f"events that were prepared before are prepared again: {error}")
             return None
@@ -209,12 +194,18 @@ class _Job:
         events = [of_class.events for of_class in read]
         negative = tuple(of_class.negative for of_class in read)
         notes = tuple(note for of_class in read for note in of_class.notes)
-        self._say_counts([e.counts for e in events], negative)
+        non_finite = tuple(row for of_class in read for row in of_class.non_finite)
+        counted = tuple(e.counts for e in events)
+        _require_usable(counted, non_finite)
+        self._say_counts(counted, negative)
 
         def split(make: Maker | None = None, space: Space | None = None) -> Prepared:
-            train, test, counts = self.preparation(events, self.log, make, space)
+            try:
+                train, test, counts = self.preparation(events, self.log, make, space)
+            except DataError as error:
+                raise UnusableEventsError(str(error), counted, non_finite) from None
             ranges, covariances = _measure(train, len(events), covariances=space is not None or self.correlated)
-            return Prepared(train, test, counts, ranges, covariances, negative, notes)
+            return Prepared(train, test, counts, ranges, covariances, negative, notes, non_finite)
 
         if not store.mapped:
             made = split()
@@ -230,7 +221,7 @@ class _Job:
                 with self.cache.new(self.key, size) as entry:
                     made = split(entry.make, self.space)
                     labels = list(made.train.spectators)
-                    kept = entry.keep(_facts(made)).columns
+                    kept = entry.keep(facts_of(made)).columns
                 train, test = (sample_of(kept, purpose, labels, self.space) for purpose in ("train", "test"))
                 made = dataclasses.replace(made, train=train, test=test)
         self._say_factors(made.counts)
@@ -252,6 +243,9 @@ class _Job:
                     f"    {c.name:<{width}}      -- number of events passed: {c.n_passed:<6} / sum of weights: {c.sum_passed:g}"
                 )
                 log.info(f"    {c.name:<{width}}      -- efficiency             : {c.efficiency:g}")
+        for c in counts:
+            if len(c.cut_flow) > 1:
+                log.info(str(cut_flow_table(c)))
         for c, below in zip(counts, negative, strict=True):
             if below:
                 log.warning(
@@ -273,11 +267,6 @@ def _opened(item: ClassInput) -> ClassInput:
     return dataclasses.replace(item, trees=tuple(trees))
 
 
-def _tree(reading: TreeReading) -> Tree:
-    assert isinstance(reading.source, Tree)  # see _opened
-    return reading.source
-
-
 def _row(sample: Sample) -> int:
     return row_bytes([sample.X, sample.class_index, sample.weight, sample.targets, *sample.spectators.values()])
 
@@ -287,8 +276,9 @@ def _may_exceed(classes: Sequence[ClassInput], space: Space) -> bool:
     size = 0.0
     for item in classes:
         for reading, _ in item.trees:
-            tree = _tree(reading)
-            if any(tree.column_type(name).shape for name in Evaluator(tree, reading.wanted()).needed):
+            tree = tree_of(reading)
+            wanted = reading.wanted(reading.selection())
+            if any(tree.column_type(name).shape for name in Evaluator(tree, wanted).needed):
                 return True  # an entry may have any number of elements, and be as many events
             numbers = len(reading.variables) + len(reading.targets) + 2 * len(reading.spectators)
             size += tree.num_entries * (4 * numbers + 8)
@@ -297,11 +287,12 @@ def _may_exceed(classes: Sequence[ClassInput], space: Space) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _ClassRead:
-    """The events of a class, how many of them have negative weights, and what was said in reading them."""
+    """The events of a class, how many of them have negative weights, and what was said and found in reading them."""
 
     events: ClassEvents
     negative: int
     notes: tuple[str, ...]
+    non_finite: tuple[NonFinite, ...]
 
 
 def _read(item: ClassInput, index: int, store: ColumnStore, log: Messenger) -> _ClassRead:
@@ -318,17 +309,31 @@ def _read(item: ClassInput, index: int, store: ColumnStore, log: Messenger) -> _
         sum(f.counts.sum_input for f in found) + sum(sums),
         sum(f.counts.n_passed for f in found) + sum(len(sample) for sample in single),
         sum(f.counts.sum_passed for f in found) + sum(sums),
+        cut_flow=joined_steps(
+            [(reading.tree_cut, f.counts.cut_flow) for (reading, _), f in zip(item.trees, found, strict=True)]
+        ),
     )
-    if not counts.n_passed:
-        raise DataError(
-            f"class {item.name!r} is empty: none of its {counts.n_input} events passed the cut {item.cut!r}"
-            if counts.n_input
-            else f"class {item.name!r} is empty: its trees have no entries"
-        )
     purposes = tuple(purpose for _, purpose in (*item.trees, *item.events))
     negative = sum(f.negative for f in found) + sum(int((sample.weight < 0).sum()) for sample in single)
     notes = tuple(note for f in found for note in f.notes)
-    return _ClassRead(ClassEvents((*(f.sample for f in found), *single), purposes, counts), negative, notes)
+    non_finite = (*(row for f in found for row in f.non_finite), *item.non_finite)
+    return _ClassRead(ClassEvents((*(f.sample for f in found), *single), purposes, counts), negative, notes, non_finite)
+
+
+def _require_usable(counts: tuple[SampleCounts, ...], non_finite: tuple[NonFinite, ...]) -> None:
+    """Refuse events that no method can be trained on."""
+    for c in counts:
+        if not c.n_passed:
+            said = f"class {c.name!r} is empty: its trees have no entries"
+            if c.n_input:
+                cut = c.cut or " or ".join(step.cut for step in c.cut_flow)
+                said = f"class {c.name!r} is empty: none of its {c.n_input} events passed the cut {cut!r}"
+            for step in c.cut_flow[1:]:
+                if step.n_before and not step.n_after:
+                    said += f"; of {step.n_before} events that came to {step.cut!r} none is left"
+            raise UnusableEventsError(said, counts, non_finite)
+    if any(row.refused for row in non_finite):
+        raise UnusableEventsError(non_finite_error(non_finite), counts, non_finite)
 
 
 def _measure(
@@ -357,110 +362,6 @@ def _measure(
     ranges["variable"] = np.column_stack([every.minimum, every.maximum])
     undefined = np.full((train.X.shape[1],) * 2, np.nan)
     return ranges, tuple(m.covariance if m.total > 0 else undefined for m in found)
-
-
-# -------------------------------------------------------------------------------------------- keeping and finding
-
-
-def _release(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
-
-
-def _told(item: ClassInput) -> dict[str, Any]:
-    """Say what the events of a class depend on."""
-    trees = []
-    for reading, purpose in item.trees:
-        values = {
-            kind: [[v.label, v.expression] for v in variables]
-            for kind, variables in (
-                ("variables", reading.variables),
-                ("targets", reading.targets),
-                ("spectators", reading.spectators),
-            )
-        }
-        one = {"tree": _tree(reading).fingerprint(), "purpose": purpose, "tree weight": reading.tree_weight.hex()}
-        trees.append({**values, **one, "weight": reading.weight, "cut": reading.cut})
-    events = []
-    for sample, purpose in item.events:
-        digest = hashlib.sha256(repr([sample.X.shape, sample.targets.shape, *sample.spectators]).encode())
-        for column in (sample.X, sample.weight, sample.targets, *sample.spectators.values()):
-            digest.update(np.ascontiguousarray(column).tobytes())
-        events.append([digest.hexdigest(), purpose])
-    return {"name": item.name, "cut": item.cut, "trees": trees, "events": events}
-
-
-def _facts(made: Prepared) -> dict[str, Any]:
-    return {
-        "counts": [dataclasses.asdict(count) for count in made.counts],
-        "ranges": {kind: ranges.tolist() for kind, ranges in made.ranges.items()},
-        "covariances": [matrix.tolist() for matrix in made.covariances],
-        "negative": list(made.negative),
-        "notes": list(made.notes),
-    }
-
-
-def _prepared(entry: Entry, classes: Sequence[ClassInput], space: Space) -> Prepared:
-    """Return what an entry holds.
-
-    Raises
-    ------
-    DamagedError
-        If that is not what these classes would come to.
-    """
-    facts = entry.facts
-    item = classes[0]
-    if item.trees:
-        reading = item.trees[0][0]
-        variables, targets = len(reading.variables), len(reading.targets)
-        labels = [v.label for v in reading.spectators]
-    else:
-        sample = item.events[0][0]
-        variables, targets, labels = sample.X.shape[1], sample.targets.shape[1], list(sample.spectators)
-    try:
-        counts = tuple(SampleCounts(**{n: _FIELDS[n](v) for n, v in told.items()}) for told in facts["counts"])
-        widths = {"variable": variables, "target": targets, "spectator": len(labels)}
-        ranges = {k: np.array(facts["ranges"][k], np.float64).reshape(n, 2) for k, n in widths.items()}
-        square = (len(classes), variables, variables)
-        covariances = tuple(np.array(facts["covariances"], np.float64).reshape(square))
-        negative = tuple(int(count) for count in facts["negative"])
-        notes = tuple(str(note) for note in facts["notes"])
-        train, test = (sample_of(entry.columns, purpose, labels, space) for purpose in ("train", "test"))
-        for sample, length in ((train, sum(c.n_train for c in counts)), (test, sum(c.n_test for c in counts))):
-            _check(sample, length, variables, targets, len(classes))
-        if [c.name for c in counts] != [c.name for c in classes] or len(negative) != len(classes):
-            raise ValueError("it has other classes")
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise DamagedError(f"{entry.path} does not hold what it should: {error}") from None
-    return Prepared(train, test, counts, ranges, covariances, negative, notes)
-
-
-_FIELDS: Final[dict[str, Callable[[Any], Any]]] = {
-    f.name: {"str": str, "int": int, "float": float}[str(f.type)] for f in dataclasses.fields(SampleCounts)
-}
-
-
-def _check(sample: Sample, length: int, variables: int, targets: int, n_classes: int) -> None:
-    """Refuse columns that no preparation makes.
-
-    Raises
-    ------
-    ValueError
-        Saying what is wrong.
-    """
-    for column, dtype, shape in (
-        (sample.X, np.float32, (length, variables)),
-        (sample.class_index, np.int16, (length,)),
-        (sample.weight, np.float64, (length,)),
-        (sample.targets, np.float32, (length, targets)),
-        *((column, column.dtype, (length,)) for column in sample.spectators.values()),
-    ):
-        if column.dtype != dtype or column.shape != shape:
-            raise ValueError(f"a column of {column.dtype} has the shape {column.shape}, not {shape}")
-    if length and not 0 <= int(sample.class_index.min()) <= int(sample.class_index.max()) < n_classes:
-        raise ValueError("there are events of no class")
 
 
 def _split_table(counts: Sequence[SampleCounts]) -> str:

@@ -12,11 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.columnstore import BLOCK, Column, ColumnStore, spans, total
+from mvakit.cuts import Cut, CutTally
 from mvakit.dataset import Sample, SampleCounts
 from mvakit.errors import DataError, MvakitWarning
 from mvakit.formula import Formula
+from mvakit.nonfinite import NonFinite, NonFiniteTally
 from mvakit.progress import Messenger
-from mvakit.sources import Tree, open_tree
+from mvakit.sources import Tree, files_of, open_tree
 from mvakit.variables import Variable
 
 __all__ = ["Chunk", "Evaluator", "TreeEvents", "TreeReading", "read_events"]
@@ -48,7 +50,7 @@ class Evaluator:
     Parameters
     ----------
     tree : Tree
-    wanted : sequence of (str, str)
+    wanted : sequence of (str, str or Formula)
         What each value is called, and its formula.
 
     Raises
@@ -57,10 +59,10 @@ class Evaluator:
         If a formula does not parse or names something that the tree lacks.
     """
 
-    def __init__(self, tree: Tree, wanted: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, tree: Tree, wanted: Sequence[tuple[str, str | Formula]]) -> None:
         self.tree = tree
         self.labels = [label for label, _ in wanted]
-        self.formulae = [Formula(text) for _, text in wanted]
+        self.formulae = [Formula(formula) if isinstance(formula, str) else formula for _, formula in wanted]
         branches = tree.branches
         needed = dict.fromkeys(name for f in self.formulae for name in f.required(branches))
         # Formulae without any branch still need the number of entries.
@@ -134,8 +136,8 @@ class TreeReading:
     variables, targets, spectators : tuple of Variable
     tree_weight : float
         The weight of the tree.
-    weight, cut : str
-        Formulae, or empty.
+    weight, tree_cut, cut : str
+        Formulae, or empty: the weight of the class, the cut of this tree, and that of the class.
     class_name : str
         For messages.
     """
@@ -146,29 +148,24 @@ class TreeReading:
     spectators: tuple[Variable, ...]
     tree_weight: float
     weight: str
+    tree_cut: str
     cut: str
     class_name: str
 
-    def wanted(self) -> list[tuple[str, str]]:
+    def wanted(self, cut: Cut | None) -> list[tuple[str, str | Formula]]:
         """Return what each value of an event is called, and its formula: variables, targets, spectators, weight and cut."""
-        found = [(v.label, v.expression) for v in (*self.variables, *self.targets, *self.spectators)]
-        for what, text in (("weight", self.weight), ("cut", self.cut)):
-            if text.strip():
-                found.append((f"the {what} of class {self.class_name}", text))
+        found: list[tuple[str, str | Formula]] = [
+            (v.label, v.expression) for v in (*self.variables, *self.targets, *self.spectators)
+        ]
+        if self.weight.strip():
+            found.append((f"the weight of class {self.class_name}", self.weight))
+        if cut is not None:
+            found.append((f"the cut of class {self.class_name}", cut))
         return found
 
-
-def _finite(values: npt.NDArray[Any], what: str, label: str, entries: npt.NDArray[np.intp], tree: Tree) -> None:
-    bad = np.flatnonzero(~np.isfinite(values))
-    if not len(bad):
-        return
-    where = f"{values[bad[0]]} at entry {entries[bad[0]]}"
-    if len(bad) == len(values):
-        where = "only values that are no finite numbers"
-    raise DataError(
-        f"the {what} has {where} in {tree.location} ({len(bad)} of {len(values)} events after the cut); "
-        f"cut these events away, as in '{label} == {label}' for what is not a number"
-    )
+    def selection(self) -> Cut | None:
+        """Return both cuts as one, or None where there is none."""
+        return Cut.of(self.tree_cut, self.cut)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,16 +177,20 @@ class TreeEvents:
     sample : Sample
         The events that passed the cut.
     counts : SampleCounts
+        Sums are those of weights that are finite.
     negative : int
         How many of these events have negative weights.
     notes : tuple of str
         What was said of its formulae in warnings.
+    non_finite : tuple of NonFinite
+        Where values of these events are no finite numbers.
     """
 
     sample: Sample
     counts: SampleCounts
     negative: int
     notes: tuple[str, ...] = ()
+    non_finite: tuple[NonFinite, ...] = ()
 
 
 def read_events(reading: TreeReading, class_index: int, log: Messenger, store: ColumnStore | None = None) -> TreeEvents:
@@ -210,7 +211,7 @@ def read_events(reading: TreeReading, class_index: int, log: Messenger, store: C
     FormulaError
         If a formula does not parse or names something that the tree lacks.
     DataError
-        If a value that passed the cut is not a finite number.
+        If two vectors have different lengths in an entry.
     OutputError
         If the columns do not fit into memory, nor onto the disk.
     """
@@ -218,40 +219,54 @@ def read_events(reading: TreeReading, class_index: int, log: Messenger, store: C
     log.info(f"Add Tree {tree.name} of type {reading.class_name} with {tree.num_entries} events")
     store = store or ColumnStore()
     numeric = [*(("variable", v) for v in reading.variables), *(("target", v) for v in reading.targets)]
-    has_weight, has_cut = bool(reading.weight.strip()), bool(reading.cut.strip())
+    has_weight, cut = bool(reading.weight.strip()), reading.selection()
     entries, n_variables = tree.num_entries, len(reading.variables)
     X = store.column(np.float32, n_variables, entries)
     targets = store.column(np.float32, len(reading.targets), entries)
     weights = store.column(np.float64, None, entries)
     spectators: dict[str, Column] = {}
     n_input, sum_input, negative = 0, 0.0, 0
-    evaluator = Evaluator(tree, reading.wanted())
+    evaluator = Evaluator(tree, reading.wanted(cut))
+    tally, odd = CutTally(cut, tree.location), NonFiniteTally(files_of(tree), reading.class_name)
     for chunk in evaluator.chunks(_CHUNK):
         values = chunk.values
         # TMVA keeps the product of tree weight and expression in single precision.
         weight = np.full(len(chunk.entries), reading.tree_weight, np.float32)
-        passed = np.flatnonzero(values.pop() >= 0.5) if has_cut else np.arange(len(weight))
+        bits = None if cut is None else values.pop()
         if has_weight:
             weight = weight * values.pop().astype(np.float32)
+        known = np.isfinite(weight)
+        counted = weight if known.all() else np.where(known, weight, np.float32(0))
         n_input += len(weight)
-        sum_input += float(np.sum(weight, dtype=np.float64, where=np.isfinite(weight)))
+        sum_input += float(np.sum(counted, dtype=np.float64))
+        if cut is None or bits is None:
+            passed = np.arange(len(weight))
+        else:
+            passed = np.flatnonzero(cut.passed(bits))
+            tally.add(bits, counted)
+        del bits, counted, known  # what comes next can do with their memory
         weight = weight[passed]
-        _finite(weight, f"weight of class {reading.class_name}", reading.weight, chunk.entries[passed], tree)
+        odd.passing(chunk.entries, passed)
+        odd.add("weight", "weight", reading.weight, weight, chunk.entries, passed)
         negative += int((weight < 0).sum())
         weights.append(weight)
         numbers = values[: len(numeric)]
+        all_finite = True
         for rows in spans(len(passed), BLOCK):
             table = _side_by_side(numbers, passed[rows])
-            if not np.isfinite(table).all():
-                for (kind, variable), value in zip(numeric, numbers, strict=True):
-                    chosen = _side_by_side([value], passed)[:, 0]
-                    _finite(chosen, f"{kind} {variable.label!r}", variable.expression, chunk.entries[passed], tree)
+            all_finite = all_finite and bool(np.isfinite(table).all())
             X.append(table[:, :n_variables])
             targets.append(table[:, n_variables:])
+        if not all_finite:
+            for (kind, variable), value in zip(numeric, numbers, strict=True):
+                chosen = _side_by_side([value], passed)[:, 0]
+                odd.add(kind, variable.label, variable.expression, chosen, chunk.entries, passed)
         for variable, value in zip(reading.spectators, values[len(numeric) :], strict=True):
             if variable.label not in spectators:
                 spectators[variable.label] = store.column(value.dtype, None, entries)
-            spectators[variable.label].append(value[passed])
+            kept = value[passed]
+            odd.add("spectator", variable.label, variable.expression, kept, chunk.entries, passed)
+            spectators[variable.label].append(kept)
 
     n_events, all_weights = len(weights), weights.finish()
     sample = Sample(
@@ -264,8 +279,12 @@ def read_events(reading: TreeReading, class_index: int, log: Messenger, store: C
             for v in reading.spectators
         },
     )
-    counts = SampleCounts(reading.class_name, reading.cut, n_input, sum_input, n_events, total(all_weights))
-    return TreeEvents(sample, counts, negative, tuple(evaluator.notes))
+    sum_passed = total(all_weights)
+    if not np.isfinite(sum_passed):
+        sum_passed = total(np.where(np.isfinite(all_weights), all_weights, 0.0))
+    steps = tally.steps(n_input, sum_input, n_events, sum_passed)
+    counts = SampleCounts(reading.class_name, reading.cut, n_input, sum_input, n_events, sum_passed, cut_flow=steps)
+    return TreeEvents(sample, counts, negative, tuple(evaluator.notes), odd.found())
 
 
 def _side_by_side(columns: Sequence[npt.NDArray[Any]], rows: npt.NDArray[np.intp]) -> npt.NDArray[np.float32]:

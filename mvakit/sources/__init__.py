@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from mvakit.sources.combined import with_friends
 from mvakit.sources.opening import open_tree
-from mvakit.sources.tree import ColumnType, Tree
+from mvakit.sources.tree import ColumnType, Tree, files_of
 
-__all__ = ["ColumnType", "Tree", "open_tree", "with_friends"]
+__all__ = ["ColumnType", "Tree", "files_of", "open_tree", "with_friends"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mvakit.errors import SourceError
-from mvakit.sources.tree import BaseTree, Column, ColumnType, Tree
+from mvakit.sources.tree import BaseTree, Column, ColumnType, Tree, files_of
 
 if TYPE_CHECKING:
     from mvakit.sources.tree import Array
@@ -35,6 +35,11 @@ class ChainedTree(BaseTree):
         columns = [Column((name,), leader.column_type(name), key=name) for name in leader.branches]
         location = f"{leader.location} and {more} more"
         super().__init__(leader.name, location, sum(tree.num_entries for tree in self._trees), columns)
+
+    @property
+    def files(self) -> tuple[tuple[str, int], ...]:
+        """Location and number of entries of each tree."""
+        return tuple(part for tree in self._trees for part in files_of(tree))
 
     def full_name(self, name: str) -> str:
         """Return `name`, which the first tree must know."""
@@ -109,6 +114,11 @@ class FriendedTree(BaseTree):
                     )
                 columns.append(Column((alias, name), friend.column_type(name), key=alias))
         super().__init__(tree.name, tree.location, tree.num_entries, columns)
+
+    @property
+    def files(self) -> tuple[tuple[str, int], ...]:
+        """Those of the tree that has the friends."""
+        return files_of(self._trees[""])
 
     def _read(
         self, names: list[str], step_size: int | str, start: int, stop: int

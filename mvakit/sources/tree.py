@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Array: TypeAlias = npt.NDArray[Any] | ak.Array
 
-__all__ = ["BaseTree", "Column", "ColumnType", "Tree", "entries_per_chunk"]
+__all__ = ["BaseTree", "Column", "ColumnType", "Tree", "entries_per_chunk", "files_of"]
 
 _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "MI": 2**20, "GI": 2**30, "TI": 2**40}
 _SIZE = re.compile(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([KMGT]?I?)B\s*", re.IGNORECASE)
@@ -174,6 +174,16 @@ class Tree(Protocol):
         ...
 
 
+def files_of(tree: Tree) -> tuple[tuple[str, int], ...]:
+    """Return where the entries of a tree come from: location and number of entries of each part, in their order.
+
+    A chain has a part for each of its trees, and a tree with friends those of the tree itself. A tree that does not tell
+    its `files` is one part.
+    """
+    files: tuple[tuple[str, int], ...] | None = getattr(tree, "files", None)
+    return ((tree.location, tree.num_entries),) if files is None else files
+
+
 def entries_per_chunk(step_size: int | str, bytes_per_entry: float) -> int:
     """Return the entries of a chunk of `step_size` (entries, or memory such as ``"100 MB"``); at least one.
 
@@ -233,6 +243,11 @@ class BaseTree(ABC):
     def branches(self) -> tuple[str, ...]:
         """Every name that a formula may use: the full names, then the short ones that are unambiguous."""
         return self._branches
+
+    @property
+    def files(self) -> tuple[tuple[str, int], ...]:
+        """Location and number of entries of each tree that this one is a chain of; see `files_of`."""
+        return ((self.location, self.num_entries),)
 
     def full_name(self, name: str) -> str:
         """Return the full name of the column that `name` stands for.

@@ -433,6 +433,26 @@ def test_a_vector_of_fixed_length_is_cut_and_filled_with_a_mask() -> None:
     assert sample.X.tolist() == [[5, 4, 3, 1, 1, 1, 5, 0], [7, -1, -1, 1, 0, 0, 7, 1], [-1, -1, -1, 0, 0, 0, 0, 2]]
 
 
+def test_a_mask_of_elements_that_every_event_has_is_refused_with_the_way_out() -> None:
+    ak = pytest.importorskip("awkward")
+    jets = {"jet_pt": ak.Array([[5.0, 4.0], [7.0], [2.0, 1.0], [3.0]])}
+    made = DataLoader("d")
+    made.AddVariable("jet_pt[:2]", mask=True)
+    made.AddSignalTree(jets)
+    made.AddBackgroundTree(jets)
+    made.PrepareTrainingAndTestTree("", "SplitMode=Block")
+    with pytest.raises(
+        DataError, match=r"'jet_pt_there_0' .* is constant: it is 1 .*; leave it out, naming .* mask=\[1, 2\]"
+    ):
+        made.prepare()
+    made = DataLoader("d")
+    made.AddVariable("jet_pt[:2]", mask=[1])
+    made.AddSignalTree(jets)
+    made.AddBackgroundTree(jets)
+    made.PrepareTrainingAndTestTree("", "SplitMode=Block")
+    assert made.prepare().labels == ["jet_pt_0", "jet_pt_1", "jet_pt_there_1"]
+
+
 @pytest.mark.parametrize("definition", ["a[:2]+b[:3]", "a[:0]", "a[:20000]"])
 def test_vectors_without_one_sensible_length(definition: str) -> None:
     with pytest.raises(DataError, match="need one length between 1 and 10000"):

@@ -17,7 +17,7 @@ import pytest
 import uproot
 
 from mvakit.errors import SourceError
-from mvakit.sources import ColumnType, Tree, open_tree, with_friends
+from mvakit.sources import ColumnType, Tree, files_of, open_tree, with_friends
 
 N = 400
 FLAT = ("x", "y", "i", "u", "us", "l", "b")
@@ -502,6 +502,32 @@ def test_a_chain_reads_one_after_the_other(folder: Path) -> None:
     for name, values in columns.items():
         assert_same(values, expected[name])
     assert tree.fingerprint() != open_tree([source("Parquet", folder), DATA]).fingerprint()
+
+
+def test_a_chain_tells_its_files(folder: Path) -> None:
+    path = source("TTree", folder)
+    inner = open_tree([{"x": np.zeros(4)}, {"x": np.zeros(5)}])
+    tree = open_tree([path, {"x": np.zeros(3)}, {"x": np.zeros(0)}, inner])
+    parts = ((open_tree(path).location, N), ("columns", 3), ("columns", 4), ("columns", 5))
+    assert files_of(tree) == parts
+    assert files_of(with_friends(inner, {"u": open_tree({"y": np.zeros(9)})})) == parts[2:]
+    assert files_of(open_tree(path)) == parts[:1]
+
+
+def test_a_tree_of_a_stranger_is_one_file() -> None:
+    class Stranger:
+        name, location, num_entries, branches = "t", "somewhere", 7, ("x",)
+
+        def column_type(self, name: str) -> ColumnType:
+            return ColumnType(np.dtype("f8"))
+
+        def chunks(self, names: Any, step_size: Any = "1 MB", start: Any = None, stop: Any = None) -> Any:
+            yield 0, {name: np.zeros(7) for name in names}
+
+        def fingerprint(self) -> str:
+            return "fixed"
+
+    assert files_of(open_tree(Stranger())) == (("somewhere", 7),)
 
 
 def test_a_chain_gives_one_type_throughout() -> None:
