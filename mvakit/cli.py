@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mvakit.errors import MvakitError
+
+if TYPE_CHECKING:
+    from mvakit.description import Description
 
 __all__ = ["main"]
 
@@ -100,7 +103,8 @@ def plots(file: Path, output: Path, formats: str, dataset: str | None, style: st
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-def info(file: Path) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Say it in JSON (weight files).")
+def info(file: Path, as_json: bool) -> None:
     """Say what a weight file or a result file holds."""
     if file.suffix == ".root":
         from mvakit.resultfile import ResultFile
@@ -113,24 +117,62 @@ def info(file: Path) -> None:
                 for method in dataset.methods:
                     click.echo(f"  method: {method.title} ({method.type})")
         return
-    from mvakit.model import Model
+    from mvakit.description import describe
 
-    model = Model.load(file)
-    click.echo(f"{model.title}: {model.method.name}, {model.analysis}, classes {', '.join(model.classes)}")
-    for variable in model.variables:
-        click.echo(
-            f"  variable {variable.expression} ({variable.axis_title}), trained on {variable.minimum:g} to {variable.maximum:g}"
+    found = describe(file)
+    if as_json:
+        import json
+
+        click.echo(json.dumps(found.to_dict(), indent=2))
+        return
+    _print_description(found)
+
+
+def _print_description(found: Description) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=False, width=None if sys.stdout.isatty() else 140, highlight=False)
+
+    def table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+        if rows:
+            made = Table(*columns, title=title, title_justify="left")
+            for row in rows:
+                made.add_row(*map(_plain, row))
+            console.print(made)
+
+    of = (
+        f"targets {', '.join(t.label for t in found.targets)}"
+        if found.targets
+        else f"classes {', '.join(found.classes)}"
+    )
+    console.print(_plain(f"{found.title}: {found.method}, {found.analysis}, {of}"))
+    for name, text in found.training.items():
+        console.print(_plain(f"  {name}: {text}"))
+    if found.transformations:
+        console.print(_plain(f"  Transformations before the method: {', '.join(found.transformations)}"))
+    counted = ", ".join(f"{count} {name}" for name, count in found.elements.items())
+    said = ", ".join(f"{name}={text}" for name, text in found.weights.items())
+    console.print(_plain(f"  Weights: {'; '.join(filter(None, (said, counted))) or 'none in this file'}"))
+    console.print(_plain(f"  Probability and rarity: {'yes' if found.has_pdfs else 'no PDFs of the response'}"))
+    table(
+        f"Options changed from their defaults ({len(found.options)} of {found.n_options})",
+        ("Option", "Value", "Default", "What it says"),
+        [(o.name, o.value, "?" if o.default is None else o.default, o.help) for o in found.options],
+    )
+    for title, group in (("Variables", found.variables), ("Spectators", found.spectators), ("Targets", found.targets)):
+        table(
+            title,
+            ("Label", "Expression", "Title", "Type", "Minimum", "Maximum"),
+            [(v.label, v.expression, v.axis_title, v.type, f"{v.minimum:g}", f"{v.maximum:g}") for v in group],
         )
-    for spectator in model.spectators:
-        click.echo(f"  spectator {spectator.expression}")
-    if model.chain:
-        click.echo(f"  transformation {model.chain.text}")
-    for spec, value in model.method.options.items():
-        if spec.name in model.method.options.modified:
-            click.echo(f"  option {spec.name} = {spec.text(value)}")
-    for name, text in model.info.items():
-        if text:
-            click.echo(f"  {name}: {text}")
+    table("Models within", ("Method", "Title", ""), [(p.method, p.title, p.says) for p in found.parts])
+    console.print(_plain("Who applies it needs"))
+    for need in found.needs:
+        console.print(_plain(f"  {need}"))
+    console.print(
+        _plain(f"  It cannot be applied here: {found.obstacle}" if found.obstacle else "  It can be applied here.")
+    )
 
 
 @main.command()

@@ -14,7 +14,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +32,16 @@ from mvakit.variables import Variable
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
+    from mvakit.weightfile import WeightsReader
+
 __all__ = [
     "Affine",
     "Capabilities",
     "Curve",
     "DenseLayer",
     "DenseNetwork",
+    "EmbeddedModel",
+    "Embedding",
     "FitContext",
     "Forest",
     "Method",
@@ -121,6 +126,10 @@ class MethodOptions(Options):
         "RandomSeed", 1, "seed of everything random in the training", minimum=0, maximum=2**32 - 1, extension=True
     )
 
+    # Values, in lower case, that weight files of TMVA have and no training takes, by the spelling of the option. They are kept as
+    # unknown options are, and methods find them in the `WeightContext`.
+    only_in_files: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType({})
+
     def pdf_recipe(self) -> Recipe:
         """Return how PDFs of the response are made.
 
@@ -167,6 +176,9 @@ class Capabilities:
         Whether a response depends on spectators.
     at_signal_efficiency : bool
         Whether a response is asked for at a signal efficiency (Cuts).
+    inputs_per_class : bool
+        Whether it sees each event once for every class, transformed as that class's events are: its inputs have the
+        shape (n_classes, n_events, n_variables) (Likelihood, HMatrix).
     """
 
     analyses: frozenset[AnalysisType] = frozenset({AnalysisType.CLASSIFICATION})
@@ -175,6 +187,7 @@ class Capabilities:
     deterministic: bool = True
     spectators: bool = False
     at_signal_efficiency: bool = False
+    inputs_per_class: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +220,61 @@ class FitContext:
     folder: Path | None = None
 
 
+class EmbeddedModel(Protocol):
+    """A whole model within another one, a category's or a fold's: it is applied and written as every model is."""
+
+    @property
+    def method(self) -> AnyMethod:
+        """The method with its options."""
+
+    @property
+    def state(self) -> Any:
+        """What the method has learned."""
+
+    @property
+    def title(self) -> str:
+        """The title under which it was booked."""
+
+    @property
+    def analysis(self) -> AnalysisType:
+        """The question it answers."""
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """Its own variables, in its own order."""
+
+    @property
+    def spectators(self) -> tuple[Variable, ...]:
+        """Its own spectators."""
+
+    def predict(
+        self, X: npt.ArrayLike, spectators: npt.ArrayLike | None = None, efficiency: float | None = None
+    ) -> FloatArray:
+        """Return the response to events."""
+
+    def write(self, element: Element) -> Mapping[str, bytes]:
+        """Fill an element with its sections; return the files that have to lie beside the weight file."""
+
+    def to_file(self) -> tuple[bytes, Mapping[str, bytes]]:
+        """Return its weight file, and the files that have to lie beside it."""
+
+
+class Embedding(Protocol):
+    """How a composite reads the models that it is made of."""
+
+    def reader(self, place: str) -> WeightsReader:
+        """Return what reads the element of a whole method, ``<SubMethod Method=...>``, into an `EmbeddedModel`."""
+
+    def file(self, name: str) -> EmbeddedModel:
+        """Read a weight file that lies beside this one."""
+
+    def bare(self, method: str, title: str, options: str, weights: Element) -> EmbeddedModel:
+        """Return the model of a method of which the file has an option string and ``<Weights>`` alone.
+
+        Its variables are the composite's, after the composite's transformations.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class WeightContext:
     """What a method needs beside its own part of a weight file to read its state back.
@@ -220,9 +288,13 @@ class WeightContext:
     options : mapping of str to str
         Every option of the file as text, known or not.
     read_beside : callable
-        Reads a file that lies beside the weight file, by its bare name; refuses names that leave the folder.
+        Reads a file that lies beside the weight file, by its bare name, in which a ``*`` stands for the name of the weight
+        file without ``.xml``; refuses names that leave the folder.
     info : mapping of str to str
         GeneralInfo: releases and conventions.
+    spectators : tuple of Variable
+    embedding : Embedding or None
+        Reads the models that a composite is made of.
     """
 
     analysis: AnalysisType
@@ -233,6 +305,12 @@ class WeightContext:
     options: Mapping[str, str]
     read_beside: Callable[[str], bytes]
     info: Mapping[str, str]
+    spectators: tuple[Variable, ...] = ()
+    embedding: Embedding | None = None
+
+    def option(self, name: str, default: str = "") -> str:
+        """Return the text of an option of the file, case ignored."""
+        return next((text for key, text in self.options.items() if key.lower() == name.lower()), default)
 
 
 # ------------------------------------------------------------------------------- what a state looks like
@@ -330,6 +408,8 @@ class Method(ABC, Generic[OptionsT, StateT]):
     name: ClassVar[str]
     options_type: ClassVar[type[MethodOptions]] = MethodOptions
     capabilities: ClassVar[Capabilities] = Capabilities()
+    # Whether <Weights> are a part of its files; those of TMVA's Python methods have none.
+    weights_in_file: ClassVar[bool] = True
 
     def __init__(self, options: OptionsT) -> None:
         self.options = options
@@ -365,7 +445,10 @@ class Method(ABC, Generic[OptionsT, StateT]):
 
     @abstractmethod
     def write_state(self, state: StateT, weights: Element) -> Mapping[str, bytes]:
-        """Fill the ``<Weights>`` element; return the files, if any, that have to lie beside the weight file."""
+        """Fill the ``<Weights>`` element; return the files, if any, that have to lie beside the weight file.
+
+        A ``*`` in the name of a file stands for the name of the weight file without ``.xml``.
+        """
 
     @abstractmethod
     def read_state(self, weights: Element, context: WeightContext) -> StateT:
@@ -376,6 +459,28 @@ class Method(ABC, Generic[OptionsT, StateT]):
         WeightFileError
             If the element is damaged.
         """
+
+    def needs_spectators(self, state: StateT) -> bool:  # noqa: ARG002
+        """Return whether a response depends on spectators."""
+        return self.capabilities.spectators
+
+    def weights_reader(self, context: WeightContext) -> WeightsReader | None:  # noqa: ARG002
+        """Return what consumes ``<Weights>`` while the file is read, and whose `close` returns the state.
+
+        It is for states that are much smaller than their tree of elements, such as forests. Where it returns None, or
+        the file has its sections in another order, `read_state` gets the element.
+        """
+        return None
+
+    def cuts(self, state: StateT, efficiency: float) -> tuple[float, FloatArray, FloatArray]:  # noqa: ARG002
+        """Return the lower end of the bin of a signal efficiency, and the lower and upper cuts on each variable there.
+
+        Raises
+        ------
+        MethodError
+            If the method has no cuts.
+        """
+        raise self.refuse("it has no cuts; only methods that answer at a signal efficiency do")
 
     def ranking(self, state: StateT, variables: Sequence[Variable]) -> Ranking | None:  # noqa: ARG002
         """Return the method's own ranking of the variables, or None where it has none."""

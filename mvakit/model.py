@@ -8,11 +8,11 @@ import getpass
 import os
 import platform
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import numpy.typing as npt
@@ -21,21 +21,18 @@ from mvakit.dataset import DataSet, Sample
 from mvakit.errors import (
     DataError,
     MethodError,
-    MvakitWarning,
-    OptionError,
     TransformationError,
-    WeightFileError,
     did_you_mean,
 )
-from mvakit.method import AnyMethod, FitContext, MethodOptions, Ranking, Structure, WeightContext
-from mvakit.options import OptionSpec
+from mvakit.method import AnyMethod, FitContext, Ranking, Structure
+from mvakit.modelfile import is_kept_apart, read_model, same_parts
 from mvakit.pdfs import ResponsePdfs, bins_for
 from mvakit.progress import Messenger, Tick, no_tick
 from mvakit.registry import method_class
 from mvakit.transformations import Chain, fit_chain, parse_chain
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
-from mvakit.weightfile import WeightDocument, read_document, write_document
+from mvakit.weightfile import WeightDocument, fill, to_bytes, write_document
 
 __all__ = ["Model", "book", "pdf_weight", "train"]
 
@@ -43,10 +40,9 @@ FloatArray = npt.NDArray[np.float64]
 
 # The release of TMVA whose conventions our files follow; TMVA decides by it how to read them.
 _TMVA_RELEASE: Final = "4.2.1 [262657]"
-_MAX_BESIDE: Final = 1 << 30
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Model:
     """A trained thing: variables, transformation chain and the state of a method. Immutable and thread-safe.
 
@@ -66,7 +62,9 @@ class Model:
     info : mapping of str to str
         What made it: releases, date, seed, numbers of events, sums of weights.
     other_options : tuple of (name, modified, text)
-        Options that the file has and the method does not know.
+        Options that the file has and the method does not know, or would not write.
+    option_sizes : mapping of str to int
+        The numbers of elements of those among them with one value per variable.
     pdfs : ResponsePdfs or None
         The PDFs of the response, where it was booked with ``CreateMVAPdfs``.
     """
@@ -82,12 +80,18 @@ class Model:
     chain: Chain
     info: Mapping[str, str] = field(default_factory=dict, compare=False)
     other_options: tuple[tuple[str, bool, str], ...] = ()
+    option_sizes: Mapping[str, int] = field(default_factory=dict)
     pdfs: ResponsePdfs | None = None
 
     def __repr__(self) -> str:
         return f"Model({self.method.name}::{self.title}, {len(self.variables)} variables: {', '.join(v.label for v in self.variables)})"
 
     # -------------------------------------------------------------------------------------- applying
+
+    @property
+    def needs_spectators(self) -> bool:
+        """Whether a response depends on the spectators."""
+        return bool(self.spectators) and self.method.needs_spectators(self.state)
 
     def predict(
         self, X: npt.ArrayLike, spectators: npt.ArrayLike | None = None, efficiency: float | None = None
@@ -122,15 +126,24 @@ class Model:
             event, variable = (int(i) for i in np.argwhere(np.isnan(inputs))[0])
             raise DataError(f"the variable {self.variables[variable].label!r} of event {event} is not a number")
         columns = None if spectators is None else np.asarray(spectators, dtype=np.float64)
-        if self.method.capabilities.spectators and columns is None and self.spectators:
+        if columns is None and self.needs_spectators:
             raise DataError(f"{self.title} needs the spectators {', '.join(s.label for s in self.spectators)}")
-        if self.chain:
+        if self.method.capabilities.inputs_per_class:
+            inputs = self._per_class(inputs)
+        elif self.chain:
             inputs = self.chain.apply(inputs)
         response = self.method.predict(self.state, inputs, columns, efficiency)
         if "Target" not in self.chain.kinds:
             return response
         estimates = self.chain.invert_targets(response.reshape(len(inputs), -1)).astype(np.float64)
         return estimates.reshape(response.shape)
+
+    def _per_class(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Return the inputs as the transformations of each class make them, shape (n_classes, n_events, n_variables)."""
+        n_classes = max(len(self.classes), 2)
+        if "Variable" not in self.chain.kinds:
+            return np.broadcast_to(inputs, (n_classes, *inputs.shape))
+        return np.stack([self.chain.apply(inputs, index) for index in range(n_classes)])
 
     def respond(self, sample: Sample) -> FloatArray:
         """Return the response to the events of a sample, as `predict` does; to those in mapped files block by block."""
@@ -195,24 +208,48 @@ class Model:
         OutputError
             If the folder cannot be written to; nothing half-written stays.
         """
+        document, beside = self._document()
+        return write_document(document, path, beside)
+
+    def write(self, element: ET.Element) -> Mapping[str, bytes]:
+        """Fill an element of a composite's weight file; return the files that have to lie beside that."""
+        document, beside = self._document()
+        fill(element, document)
+        return beside
+
+    def to_file(self) -> tuple[bytes, Mapping[str, bytes]]:
+        """Return the weight file, and the files that have to lie beside it."""
+        document, beside = self._document()
+        return to_bytes(document), beside
+
+    def _document(self) -> tuple[WeightDocument, Mapping[str, bytes]]:
         document = WeightDocument(self.method.name, self.title)
         beside = self.method.write_state(self.state, document.weights)
         document.info = {**self.info}
+        document.sizes = {**self.option_sizes}
+        others = {name.lower() for name, _, _ in self.other_options}
         options = []
         for spec, value in self.method.options.items():
             modified = spec.name in self.method.options.modified
-            if _apart(spec):
+            if spec.name.lower() in others:
+                continue
+            text = spec.text(value)
+            if spec.array:
+                text = " ".join(spec.text(element) for element in value.resolve(len(self.variables), spec.name))
+            if is_kept_apart(spec):
                 if spec.extension or modified:
-                    document.info[f"Option {spec.name}"] = spec.text(value)
+                    document.info[f"Option {spec.name}"] = text
             else:
-                options.append((spec.name, modified, spec.text(value)))
+                options.append((spec.name, modified, text))
+                if spec.array:
+                    document.sizes[spec.name] = len(self.variables)
         document.options = [*options, *self.other_options]
         document.variables, document.spectators, document.targets = self.variables, self.spectators, self.targets
         document.classes = self.classes
         document.transformations = self.chain.write()
         if self.pdfs is not None:
             self.pdfs.write(document.pdfs, self.method.name, self.title)
-        return write_document(document, path, beside)
+        return document, beside
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Model:
@@ -225,103 +262,17 @@ class Model:
         MethodError
             If no installed package offers its method.
         """
-        document = read_document(path)
-        method_type = method_class(document.method)
-        options, others = _options_of(document, method_type.options_type)
-        method = method_type(options)
-        analysis = _analysis_of(document)
-        context = WeightContext(
-            analysis,
-            document.title,
-            document.variables,
-            document.classes,
-            document.targets,
-            {name: text for name, _, text in document.options},
-            lambda name: _read_beside(document, name),
-            document.info,
-        )
-        chain = Chain.read(
-            document.transformations,
-            options.var_transform,
-            document.variables,
-            document.classes,
-            document.targets,
-            document.spectators,
-        )
-        state = method.read_state(document.weights, context)
-        apart = {f"Option {spec.name}" for spec in options.declared() if _apart(spec)}
-        info = {name: text for name, text in document.info.items() if name not in apart}
-        return cls(
-            method, state, document.title, analysis, document.variables, document.spectators, document.targets,
-            document.classes, chain, info, tuple(others), ResponsePdfs.read(document.pdfs),
-        )  # fmt: skip
+        model: Model = read_model(path, cls)
+        return model
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both answer alike and were made alike: equal parts, whenever and wherever they were trained."""
+        if not isinstance(other, Model):
+            return NotImplemented
+        return same_parts(self, other)
 
-def _apart(spec: OptionSpec) -> bool:
-    """Whether an option is kept in the GeneralInfo of a weight file, since TMVA's Reader refuses options it does not know.
-
-    Those are ours, and those of the PDFs of the response, which TMVA does not keep.
-    """
-    return spec.extension or spec.name.endswith("MVAPdf")
-
-
-def _options_of(
-    document: WeightDocument, options_type: type[MethodOptions]
-) -> tuple[MethodOptions, list[tuple[str, bool, str]]]:
-    """Read the options of a file; those that the method does not know are kept apart."""
-    known = {spelling.lower(): spec for spec in options_type.declared() for spelling in (spec.name, *spec.aliases)}
-    values: dict[str, object] = {}
-    modified = set()
-    others = []
-    for name, was_set, text in document.options:
-        spec = known.get(name.lower())
-        if spec is None or spec.array:
-            others.append((name, was_set, text))
-            continue
-        values[spec.name] = text
-        if was_set:
-            modified.add(spec.name)
-    for name, text in document.info.items():
-        spec = known.get(name.removeprefix("Option ").lower()) if name.startswith("Option ") else None
-        if spec is not None and _apart(spec):
-            values[spec.name] = text
-            if not spec.extension:
-                modified.add(spec.name)
-    try:
-        with warnings.catch_warnings():
-            # What a training said of its options was said then.
-            warnings.simplefilter("ignore", MvakitWarning)
-            options = options_type.parse("", owner=f"{document.method} in {document.path}", **values)
-    except OptionError as error:
-        raise WeightFileError(f"{document.path}: {error}") from None
-    return dataclasses.replace(options, modified=frozenset(modified)), others
-
-
-def _analysis_of(document: WeightDocument) -> AnalysisType:
-    text = document.info.get("AnalysisType", "")
-    for analysis in AnalysisType:
-        if analysis.value.lower() == text.lower():
-            return analysis
-    if document.targets:
-        return AnalysisType.REGRESSION
-    return AnalysisType.MULTICLASS if len(document.classes) > 2 else AnalysisType.CLASSIFICATION
-
-
-def _read_beside(document: WeightDocument, name: str) -> bytes:
-    """Read a file from the folder of a weight file; its name is that of a file, not a way out of the folder."""
-    if document.path is None or not name or name in {".", ".."} or any(c in name for c in "/\\:\0"):
-        raise WeightFileError(f"{document.path} names {name!r} beside it; only a file in the same folder is read")
-    path = document.path.parent / name
-    try:
-        if path.resolve().parent != document.path.parent.resolve():
-            raise WeightFileError(f"{document.path} names {name!r}, which leads out of its folder; it is not read")
-        if path.stat().st_size > _MAX_BESIDE:
-            raise WeightFileError(f"{path} is larger than {_MAX_BESIDE >> 20} MiB")
-        return path.read_bytes()
-    except OSError as error:
-        raise WeightFileError(
-            f"{document.path} needs {name!r} beside it, which cannot be read: {error.strerror}"
-        ) from None
+    def __hash__(self) -> int:
+        return hash((self.method.name, self.title, self.variables))
 
 
 # ------------------------------------------------------------------------------------------------ training

@@ -53,6 +53,8 @@ class OptionSpec:
         Whether a value may itself contain ``Key=value`` pairs (``TrainingStrategy``).
     extension : bool
         True for options that TMVA does not have; they are recorded apart from TMVA's in a weight file.
+    apart : bool
+        True for options that TMVA has for training alone and keeps in no weight file; they are recorded apart, too.
     """
 
     name: str
@@ -67,6 +69,7 @@ class OptionSpec:
     array: bool = False
     holds_options: bool = False
     extension: bool = False
+    apart: bool = False
 
     @property
     def expects(self) -> str:
@@ -194,6 +197,13 @@ class ArrayValue:
             values[index] = value
         return values
 
+    @classmethod
+    def of_elements(cls, values: Sequence[Any]) -> ArrayValue:
+        """Return the array of these elements, of which there is one at least."""
+        if all(value == values[0] for value in values):
+            return cls(values[0])
+        return cls(values[0], tuple(enumerate(values)))
+
     def with_index(self, index: int, value: Any) -> ArrayValue:
         """Return a copy with one element set."""
         merged = dict(self.by_index)
@@ -214,11 +224,12 @@ def option(
     unit: str = "",
     holds_options: bool = False,
     extension: bool = False,
+    apart: bool = False,
 ) -> Any:
     """Declare an option as a field of an `Options` class; the arguments are those of `OptionSpec`."""
     spec = OptionSpec(
         name, kind or type(default), default, help, tuple(choices), tuple(aliases), minimum, maximum, unit,
-        holds_options=holds_options, extension=extension,
+        holds_options=holds_options, extension=extension, apart=apart,
     )  # fmt: skip
     return dataclasses.field(default=default, metadata={"option": spec})
 
@@ -231,9 +242,10 @@ def array_option(
     choices: Sequence[str] = (),
     minimum: float | None = None,
     maximum: float | None = None,
+    apart: bool = False,
 ) -> Any:
     """Declare an option with one value per variable (``Name[i]=value``); its field holds an `ArrayValue`."""
-    spec = OptionSpec(name, type(default), default, help, tuple(choices), (), minimum, maximum, array=True)
+    spec = OptionSpec(name, type(default), default, help, tuple(choices), (), minimum, maximum, array=True, apart=apart)
     return dataclasses.field(default=ArrayValue(default), metadata={"option": spec})
 
 

@@ -107,7 +107,7 @@ class Reader:
         model = Model.load(os.fspath(path) if isinstance(path, os.PathLike) else str(path))
         order = _places(self._variables, model) if self._variables else list(range(len(model.variables)))
         spectators: list[Any] = []
-        if model.method.capabilities.spectators:
+        if model.needs_spectators:
             for spectator in model.spectators:
                 buffer = next(
                     (
@@ -174,6 +174,23 @@ class Reader:
             raise DataError(f"{booked.model.title} has {len(row)} outputs, so none of index {index}")
         return row[index]
 
+    def FindMVA(self, tag: str) -> Model:
+        """Return the model that is booked under a tag."""
+        return self._find(tag).model
+
+    def FindCutsMVA(self, tag: str) -> CutsAnswer:
+        """Return what tells the cuts behind a tag: ``reader.FindCutsMVA("Cuts").GetCuts(0.7, cut_min, cut_max)``.
+
+        Raises
+        ------
+        MethodError
+            If the model has no cuts.
+        """
+        model = self._find(tag).model
+        if not model.method.capabilities.at_signal_efficiency:
+            raise MethodError(f"{model.title} is of the method {model.method.name}, which has no cuts")
+        return CutsAnswer(model)
+
     def _evaluate(self, name: str, arguments: tuple[Any, ...]) -> tuple[_Booked, FloatArray]:
         values: Any = None
         if arguments and not isinstance(arguments[0], str):
@@ -207,6 +224,24 @@ class Reader:
         """
         booked = self._find(tag)
         return float(booked.model.rarity(booked.evaluate(None, None))[0])
+
+
+@dataclass(frozen=True, slots=True)
+class CutsAnswer:
+    """The cuts of a model, in TMVA's words."""
+
+    model: Model
+
+    def GetCuts(self, effS: float, cutMin: list[float], cutMax: list[float]) -> float:
+        """Fill two lists with the cuts of the bin of a signal efficiency, and return the lower end of that bin.
+
+        An event passes if ``cutMin < x <= cutMax`` for every variable, after the transformations.
+        """
+        efficiency, low, high = self.model.method.cuts(self.model.state, float(effS))
+        for values, found in ((cutMin, low), (cutMax, high)):
+            values.clear()
+            values.extend(found.tolist())
+        return efficiency
 
 
 class _CValue:
@@ -281,7 +316,7 @@ def responses(
     tree = open_tree(source)
     wanted: dict[str, str] = {}
     for model in models:
-        extra = model.spectators if model.method.capabilities.spectators else ()
+        extra = model.spectators if model.needs_spectators else ()
         wanted.update({v.expression: v.label for v in (*model.variables, *extra)})
     for chunk in Evaluator(tree, [(label, text) for text, label in wanted.items()]).chunks():
         by_text = dict(zip(wanted, chunk.values, strict=True))
@@ -290,7 +325,7 @@ def responses(
             inputs = np.column_stack([by_text[v.expression].astype(np.float32) for v in model.variables])
             spectators = (
                 np.column_stack([np.asarray(by_text[s.expression], np.float64) for s in model.spectators])
-                if model.method.capabilities.spectators and model.spectators
+                if model.needs_spectators
                 else None
             )
             answers.append(model.predict(inputs, spectators, efficiency))
@@ -343,7 +378,7 @@ class RReader:
         n_variables = len(self.model.variables)
         spectators = None
         if (
-            self.model.method.capabilities.spectators
+            self.model.needs_spectators
             and table.ndim == 2
             and table.shape[1] == n_variables + len(self.model.spectators)
         ):

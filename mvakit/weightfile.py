@@ -1,45 +1,71 @@
 """The weight file: TMVA's XML document, its sections and numbers, both ways; it knows no method.
 
-A file is read by expat with every declaration of a document type or entity refused, within bounds on size, depth and
-number of elements. It is written aside and moved into place.
+A file is read by expat, piece by piece, with every declaration of a document type or entity refused, within bounds on
+size, depth and number of elements. What lies in ``<Weights>`` may be consumed while it is read, by a `WeightsReader`, so
+that a forest never becomes a tree of elements. A file is written aside and moved into place.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
 
-import numpy as np
-import numpy.typing as npt
-
-from mvakit.errors import WeightFileError, did_you_mean
+from mvakit.elements import (
+    attribute,
+    boolean_attribute,
+    child,
+    float_attribute,
+    int_attribute,
+    number,
+    numbers,
+    text_numbers,
+)
+from mvakit.errors import WeightFileError
 from mvakit.files import write_files
 from mvakit.variables import Variable
 
 __all__ = [
+    "SectionReader",
     "WeightDocument",
+    "WeightsReader",
     "attribute",
     "boolean_attribute",
     "child",
+    "feed",
+    "fill",
     "float_attribute",
     "int_attribute",
     "number",
     "numbers",
+    "parse_document",
+    "pieces",
     "read_document",
+    "release_code",
     "text_numbers",
+    "to_bytes",
     "write_document",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-
 MAX_BYTES: Final = 2 * 1024**3
 MAX_DEPTH: Final = 2000
-MAX_ELEMENTS: Final = 100_000_000
+# Of those that are kept as elements, each of which takes some hundred bytes.
+MAX_ELEMENTS: Final = 10_000_000
+_PIECE: Final = 1 << 20
+# Those that expat knows by itself.
+_ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "utf-16"})
+
+# What the classes are where a file of TMVA 4.0 or 4.1 does not say it.
+_OLD_CLASSES: Final = ("Signal", "Background")
+
+# What has to come before <Weights> so that they can be consumed while they are read.
+_BEFORE: Final = frozenset({"Options", "Variables"})
+_SECTIONS: Final = frozenset({"GeneralInfo", "Options", "Variables", "Spectators", "Classes", "Targets"})
 
 
 @dataclass
@@ -54,6 +80,8 @@ class WeightDocument:
         GeneralInfo: releases, date, host, number of training events, analysis type, and what mvakit adds.
     options : list of (name, modified, text)
         The options of the method, in declaration order.
+    sizes : dict of str to int
+        How many elements the text of an option holds, for those with one value per variable.
     variables, spectators, targets : tuple of Variable
     classes : tuple of str
         In the order of their index.
@@ -61,12 +89,17 @@ class WeightDocument:
         The sections that transformations and methods read and write themselves.
     path : Path or None
         Where it was read from; methods find the files beside it by this.
+    state : object
+        What a `WeightsReader` made of ``<Weights>``, whose element is then without children.
+    has_weights : bool
+        Whether there are ``<Weights>``; the files of TMVA's Python methods have none.
     """
 
     method: str
     title: str
     info: dict[str, str] = field(default_factory=dict)
     options: list[tuple[str, bool, str]] = field(default_factory=list)
+    sizes: dict[str, int] = field(default_factory=dict)
     variables: tuple[Variable, ...] = ()
     spectators: tuple[Variable, ...] = ()
     targets: tuple[Variable, ...] = ()
@@ -75,6 +108,8 @@ class WeightDocument:
     pdfs: ET.Element = field(default_factory=lambda: ET.Element("MVAPdfs"))
     weights: ET.Element = field(default_factory=lambda: ET.Element("Weights"))
     path: Path | None = None
+    state: Any = None
+    has_weights: bool = True
 
     def option(self, name: str) -> str | None:
         """Return the text of an option, case ignored, or None where the file has none of that name."""
@@ -84,106 +119,146 @@ class WeightDocument:
         return None
 
 
-# ------------------------------------------------------------------------------------------------- numbers
-
-
-def number(value: float) -> str:
-    """Write a number so that reading it gives the same number (17 significant digits, TMVA's own format)."""
-    return f"{float(value):.16e}"
-
-
-def numbers(values: Iterable[float]) -> str:
-    """Write numbers as the text of an element, separated by spaces."""
-    return " ".join(number(v) for v in values)
-
-
-def text_numbers(element: ET.Element, expected: int | None = None) -> FloatArray:
-    """Read the numbers in the text of an element.
-
-    Raises
-    ------
-    WeightFileError
-        If the text is not numbers, or not `expected` of them.
-    """
-    words = (element.text or "").split()
-    try:
-        values = np.array(words, dtype=np.float64)
-    except ValueError as error:
-        raise WeightFileError(f"<{element.tag}> holds something that is not a number: {error}") from None
-    if expected is not None and values.size != expected:
-        raise WeightFileError(f"<{element.tag}> should hold {expected} numbers and holds {values.size}")
-    return values
-
-
-def attribute(element: ET.Element, name: str) -> str:
-    """Return an attribute that has to be there.
-
-    Raises
-    ------
-    WeightFileError
-        Naming the element, the attribute and the nearest spelling, if it is missing.
-    """
-    value = element.get(name)
-    if value is None:
-        raise WeightFileError(
-            f"<{element.tag}> lacks the attribute {name!r}; {did_you_mean(name, element.keys(), noun='its attributes')}"
-        )
-    return value
-
-
-def float_attribute(element: ET.Element, name: str, *, finite: bool = True) -> float:
-    """Return an attribute as a number; not-a-number and infinities are refused unless `finite` is False."""
-    text = attribute(element, name)
-    try:
-        value = float(text)
-    except ValueError:
-        raise WeightFileError(f"<{element.tag} {name}={text!r}> should be a number") from None
-    if finite and not np.isfinite(value):
-        raise WeightFileError(f"<{element.tag} {name}={text!r}> should be a finite number")
-    return value
-
-
-def int_attribute(element: ET.Element, name: str, minimum: int | None = None, maximum: int | None = None) -> int:
-    """Return an attribute as a whole number within its bounds, both included."""
-    text = attribute(element, name)
-    try:
-        value = int(text)
-    except ValueError:
-        raise WeightFileError(f"<{element.tag} {name}={text!r}> should be a whole number") from None
-    if (minimum is not None and value < minimum) or (maximum is not None and value > maximum):
-        low, high = "-inf" if minimum is None else minimum, "inf" if maximum is None else maximum
-        raise WeightFileError(f"<{element.tag} {name}={text!r}> should lie between {low} and {high}")
-    return value
-
-
-def boolean_attribute(element: ET.Element, name: str) -> bool:
-    """Return an attribute that says yes or no."""
-    text = attribute(element, name).lower()
-    if text in {"1", "true", "yes", "t"}:
-        return True
-    if text in {"0", "false", "no", "f"}:
-        return False
-    raise WeightFileError(f"<{element.tag} {name}={text!r}> should be 0 or 1")
-
-
-def child(element: ET.Element, tag: str) -> ET.Element:
-    """Return the child of that tag, which has to be there."""
-    found = element.find(tag)
-    if found is None:
-        raise WeightFileError(
-            f"<{element.tag}> lacks <{tag}>; {did_you_mean(tag, {c.tag for c in element}, noun='its elements')}"
-        )
-    return found
-
-
 # ------------------------------------------------------------------------------------------------- reading
 
 
-def _parse(data: bytes, name: str) -> ET.Element:
-    builder = ET.TreeBuilder()
-    parser = expat.ParserCreate()
+class WeightsReader(Protocol):
+    """Consumes ``<Weights>`` while it is read: `start` and `end` of every element in it, itself the first and the last."""
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Begin an element."""
+
+    def end(self, tag: str) -> None:
+        """End an element."""
+
+    def data(self, text: str) -> None:
+        """Take a piece of text."""
+
+    def close(self) -> Any:
+        """Return what was read."""
+
+
+def feed(element: ET.Element, reader: WeightsReader) -> Any:
+    """Hand an element to a reader, as if it came from a file, and return what the reader makes of it."""
+    waiting: list[tuple[ET.Element, Iterator[ET.Element]]] = [(element, iter(element))]
+    reader.start(element.tag, element.attrib)
+    reader.data(element.text or "")
+    while waiting:
+        parent, children = waiting[-1]
+        for item in children:
+            reader.start(item.tag, item.attrib)
+            reader.data(item.text or "")
+            waiting.append((item, iter(item)))
+            break
+        else:
+            waiting.pop()
+            reader.end(parent.tag)
+            if waiting:
+                reader.data(parent.tail or "")
+    return reader.close()
+
+
+class SectionReader:
+    """Reads the sections of one method, a whole file's or those of a method within a composite.
+
+    Parameters
+    ----------
+    name : str
+        What the errors are about.
+    open_weights : callable, optional
+        Is given the sections before ``<Weights>`` and returns who consumes these, or None; then they become an element.
+        It is asked only if options and variables came before.
+    path : Path, optional
+    """
+
+    def __init__(
+        self,
+        name: str,
+        open_weights: Callable[[WeightDocument], WeightsReader | None] | None = None,
+        path: Path | None = None,
+    ) -> None:
+        self.name = name
+        self._open = open_weights
+        self._path = path
+        self._builder = ET.TreeBuilder()
+        self._root: ET.Element | None = None
+        self._depth = 0
+        self._elements = 0
+        self._reader: WeightsReader | None = None
+        self._reading = False
+        self._state: Any = None
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """Begin an element."""
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise WeightFileError(f"{self.name} nests deeper than {MAX_DEPTH} elements")
+        if self._reading:
+            assert self._reader is not None
+            self._reader.start(tag, attributes)
+            return
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS:
+            raise WeightFileError(f"{self.name} holds more than {MAX_ELEMENTS} elements")
+        if self._reader is not None and self._depth == 2 and tag in {*_SECTIONS, "Weights"}:
+            raise WeightFileError(f"{self.name}: <{tag}> comes after <Weights>")
+        element = self._builder.start(tag, attributes)
+        if self._root is None:
+            self._root = element
+        elif self._depth == 2 and tag == "Weights" and self._open is not None:
+            if {section.tag for section in self._root} >= _BEFORE:
+                self._reader = self._open(self._document())
+            if self._reader is not None:
+                self._reading = True
+                self._reader.start(tag, attributes)
+
+    def end(self, tag: str) -> None:
+        """End an element."""
+        self._depth -= 1
+        if self._reading:
+            assert self._reader is not None
+            self._reader.end(tag)
+            if self._depth > 1:
+                return
+            self._reading = False
+            self._state = self._reader.close()
+        self._builder.end(tag)
+
+    def data(self, text: str) -> None:
+        """Take a piece of text."""
+        if self._reading:
+            assert self._reader is not None
+            self._reader.data(text)
+        else:
+            self._builder.data(text)
+
+    def close(self) -> WeightDocument:
+        """Return what was read.
+
+        Raises
+        ------
+        WeightFileError
+            If a section is damaged.
+        """
+        document = self._document()
+        document.state = self._state
+        return document
+
+    def _document(self) -> WeightDocument:
+        assert self._root is not None
+        return _sections(self._root, self._path)
+
+
+def parse_document(data: Iterable[bytes], reader: SectionReader) -> WeightDocument:
+    """Read a weight file that comes in pieces.
+
+    Raises
+    ------
+    WeightFileError
+        If it is not XML, declares entities, has another root, or a section is damaged.
+    """
+    name, parser = reader.name, expat.ParserCreate()
     parser.buffer_text = True
-    state = {"depth": 0, "elements": 0}
 
     def refuse(*_: object) -> int:
         raise WeightFileError(
@@ -191,30 +266,48 @@ def _parse(data: bytes, name: str) -> ET.Element:
         )
 
     def start(tag: str, attributes: dict[str, str]) -> None:
-        state["depth"] += 1
-        state["elements"] += 1
-        if state["depth"] > MAX_DEPTH or state["elements"] > MAX_ELEMENTS:
-            raise WeightFileError(f"{name} nests deeper than {MAX_DEPTH} or holds more than {MAX_ELEMENTS} elements")
-        builder.start(tag, attributes)
+        if tag != "MethodSetup":
+            raise WeightFileError(f"{name} is no weight file: its root is <{tag}>, not <MethodSetup>")
+        parser.StartElementHandler = reader.start
+        reader.start(tag, attributes)
 
-    def end(tag: str) -> None:
-        state["depth"] -= 1
-        builder.end(tag)
+    def declare(version: str, encoding: str | None, standalone: int) -> None:  # noqa: ARG001
+        if encoding is not None and encoding.lower() not in _ENCODINGS:
+            raise WeightFileError(f"{name} is said to be written in {encoding!r}; TMVA writes UTF-8")
 
+    parser.XmlDeclHandler = declare
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     parser.UnparsedEntityDeclHandler = refuse
     parser.ExternalEntityRefHandler = refuse
     parser.StartElementHandler = start
-    parser.EndElementHandler = end
-    parser.CharacterDataHandler = builder.data
+    parser.EndElementHandler = reader.end
+    parser.CharacterDataHandler = reader.data
     try:
-        parser.Parse(data, True)
-        return builder.close()
+        for piece in data:
+            parser.Parse(piece, False)
+        parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise WeightFileError(f"{name} is not a whole XML file: {error}") from None
-    except AssertionError:  # the builder's word for elements left open
-        raise WeightFileError(f"{name} is not a whole XML file: it ends early") from None
+    return reader.close()
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """Yield a file piece by piece.
+
+    Raises
+    ------
+    WeightFileError
+        If it cannot be read, or is too large.
+    """
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise WeightFileError(f"{path} is larger than {MAX_BYTES >> 20} MiB")
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield piece
+    except OSError as error:
+        raise WeightFileError(f"the weight file {str(path)!r} cannot be read: {error.strerror}") from None
 
 
 def _read_variables(root: ET.Element, section: str, entry: str, count: str) -> tuple[Variable, ...]:
@@ -241,28 +334,13 @@ def _read_variables(root: ET.Element, section: str, entry: str, count: str) -> t
     return tuple(found)
 
 
-def read_document(path: str | os.PathLike[str]) -> WeightDocument:
-    """Read a ``*.weights.xml`` file of TMVA or mvakit.
-
-    Raises
-    ------
-    WeightFileError
-        If the file is missing, is not XML, declares entities, or lacks a section.
-    """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise WeightFileError(f"{path} is larger than {MAX_BYTES >> 20} MiB")
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightFileError(f"the weight file {str(path)!r} cannot be read: {error.strerror}") from None
-    root = _parse(data, str(path))
-    if root.tag != "MethodSetup":
-        raise WeightFileError(f"{path} is no weight file: its root is <{root.tag}>, not <MethodSetup>")
+def _sections(root: ET.Element, path: Path | None) -> WeightDocument:
+    """Return what the sections of a method say."""
     method, separator, title = attribute(root, "Method").partition("::")
     if not separator:
         title = method
-    document = WeightDocument(method, title, path=path)
+    # TMVA 4.0 wrote a title before the method: "Method: BDT::BDTG".
+    document = WeightDocument(method.split()[-1] if method.strip() else method, title, path=path)
     info = root.find("GeneralInfo")
     if info is not None:
         document.info = {attribute(item, "name"): item.get("value", "") for item in info.findall("Info")}
@@ -272,6 +350,11 @@ def read_document(path: str | os.PathLike[str]) -> WeightDocument:
             (attribute(item, "name"), item.get("modified", "No").lower() == "yes", (item.text or "").strip())
             for item in options.findall("Option")
         ]
+        document.sizes = {
+            attribute(item, "name"): int_attribute(item, "size", 0)
+            for item in options.findall("Option")
+            if item.get("size") is not None
+        }
     document.variables = _read_variables(root, "Variables", "Variable", "NVar")
     document.spectators = _read_variables(root, "Spectators", "Spectator", "NSpec")
     document.targets = _read_variables(root, "Targets", "Target", "NTrgt")
@@ -281,13 +364,49 @@ def read_document(path: str | os.PathLike[str]) -> WeightDocument:
             attribute(item, "Name")
             for item in sorted(classes.findall("Class"), key=lambda c: int_attribute(c, "Index", 0))
         )
-    for name in ("transformations", "pdfs", "weights"):
-        element = root.find({"transformations": "Transformations", "pdfs": "MVAPdfs", "weights": "Weights"}[name])
+    elif not document.targets:
+        document.classes = _OLD_CLASSES
+    for name, tag in (("transformations", "Transformations"), ("pdfs", "MVAPdfs"), ("weights", "Weights")):
+        element = root.find(tag)
         if element is not None:
             setattr(document, name, element)
-        elif name == "weights":
-            raise WeightFileError(f"{path} lacks <Weights>")
+    document.has_weights = root.find("Weights") is not None
     return document
+
+
+def read_document(
+    path: str | os.PathLike[str],
+    open_weights: Callable[[WeightDocument], WeightsReader | None] | None = None,
+    *,
+    need_weights: bool = True,
+) -> WeightDocument:
+    """Read a ``*.weights.xml`` file of TMVA or mvakit.
+
+    Parameters
+    ----------
+    path : path
+    open_weights : callable, optional
+        As for `SectionReader`; without it, ``<Weights>`` becomes an element.
+    need_weights : bool
+        Whether a file without ``<Weights>`` is refused.
+
+    Raises
+    ------
+    WeightFileError
+        If the file is missing, is not XML, declares entities, or lacks a section.
+    """
+    path = Path(path)
+    document = parse_document(pieces(path), SectionReader(str(path), open_weights, path))
+    if need_weights and not document.has_weights:
+        raise WeightFileError(f"{path} lacks <Weights>")
+    return document
+
+
+def release_code(info: Mapping[str, str]) -> int | None:
+    """Return the code of the release of TMVA that wrote a file, ``(a << 16) + (b << 8) + c``, or None where it is not told."""
+    text = info.get("TMVA Release") or info.get("TMVA") or ""
+    found = re.search(r"\[\s*(\d{1,9})\s*\]", text)
+    return int(found.group(1)) if found else None
 
 
 # ------------------------------------------------------------------------------------------------- writing
@@ -311,14 +430,17 @@ def _write_variables(root: ET.Element, section: str, entry: str, count: str, var
         ET.SubElement(element, entry, attributes)
 
 
-def _element(document: WeightDocument) -> ET.Element:
-    root = ET.Element("MethodSetup", Method=f"{document.method}::{document.title}")
+def fill(root: ET.Element, document: WeightDocument) -> None:
+    """Write the sections of a method into an element, which becomes a ``MethodSetup`` or the like."""
+    root.set("Method", f"{document.method}::{document.title}")
     info = ET.SubElement(root, "GeneralInfo")
     for name, value in document.info.items():
         ET.SubElement(info, "Info", name=name, value=value)
     options = ET.SubElement(root, "Options")
     for name, modified, text in document.options:
-        ET.SubElement(options, "Option", name=name, modified="Yes" if modified else "No").text = text
+        size = {"size": str(document.sizes[name])} if name in document.sizes else {}
+        attributes = {"name": name, **size, "modified": "Yes" if modified else "No"}
+        ET.SubElement(options, "Option", attributes).text = text
     _write_variables(root, "Variables", "Variable", "NVar", document.variables)
     _write_variables(root, "Spectators", "Spectator", "NSpec", document.spectators)
     classes = ET.SubElement(root, "Classes", NClass=str(len(document.classes)))
@@ -329,7 +451,15 @@ def _element(document: WeightDocument) -> ET.Element:
     root.append(document.transformations)
     root.append(document.pdfs)
     root.append(document.weights)
-    return root
+
+
+def to_bytes(document: WeightDocument) -> bytes:
+    """Return a weight file."""
+    root = ET.Element("MethodSetup")
+    fill(root, document)
+    ET.indent(root)
+    data: bytes = ET.tostring(root, encoding="us-ascii")
+    return b'<?xml version="1.0"?>\n' + data + b"\n"
 
 
 def write_document(
@@ -337,14 +467,14 @@ def write_document(
 ) -> Path:
     """Write a weight file, and the files that belong `beside` it, and return its path.
 
+    A ``*`` in the name of such a file stands for the name of the weight file without ``.xml``.
+
     Raises
     ------
     WeightFileError
         If the folder cannot be written to.
     """
     path = Path(path)
-    root = _element(document)
-    ET.indent(root)
-    data = b'<?xml version="1.0"?>\n' + ET.tostring(root, encoding="us-ascii") + b"\n"
-    write_files(path.parent, {**(beside or {}), path.name: data})
+    named = {name.replace("*", path.name.removesuffix(".xml")): data for name, data in (beside or {}).items()}
+    write_files(path.parent, {**named, path.name: to_bytes(document)})
     return path

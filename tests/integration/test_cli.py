@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -86,14 +87,19 @@ def test_info_says_what_a_weight_file_holds(job: Path) -> None:
     assert result.exit_code == 0
     for text in (
         "Fisher: Fisher, Classification, classes Signal, Background",
-        "variable x (The x [GeV])",
-        "variable x+y",
-        "spectator y",
-        "transformation N",
-        "option VarTransform = N",
+        "The x [GeV]",
+        "x+y",
+        "Spectators",
+        "Transformations before the method: Normalize",
+        "VarTransform",
         "Training events: 300",
+        "2 variables, in this order: x, s := x+y",
+        "It can be applied here.",
     ):
         assert text in result.output, text
+    result = mvakit("info", "--json", str(job / "dataset" / "weights" / "Job_Fisher.weights.xml"))
+    assert result.exit_code == 0
+    assert json.loads(result.output)["options"][0]["name"] == "VarTransform"
 
 
 def test_info_says_what_a_result_file_holds(job: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 from mvakit_methods.bdt import BDT, BDTOptions
-from mvakit_methods.bdt import xml as bdt_xml
+from mvakit_methods.bdt import reading as bdt_reading
 
 from mvakit.dataset import Sample
 from mvakit.errors import WeightFileError
@@ -201,21 +202,24 @@ def deep(weights: ET.Element, depth: int = 600) -> None:
 
 
 DAMAGE = {
-    "no root": (lambda w: w[0].remove(w[0][0]), "has one root, but one has 0"),
-    "two roots": (lambda w: w[0].append(w[0][0]), "has one root, but one has 2"),
+    "no root": (lambda w: w[0].remove(w[0][0]), "has one root, but one has none"),
+    "two roots": (lambda w: w[0].append(w[0][0]), "has one root, but one has more"),
     "no trees": (lambda w: [w.remove(tree) for tree in list(w)], "holds 0 <BinaryTree>"),
     "fewer trees": (lambda w: w.remove(w[0]), "holds 3 <BinaryTree>"),
-    "more trees": (lambda w: w.set("NTrees", "3"), "holds 4 <BinaryTree>"),
+    "more trees": (lambda w: w.set("NTrees", "3"), "holds more <BinaryTree> than that"),
     "too many trees": (lambda w: w.set("NTrees", "1000000000"), "NTrees='1000000000'"),
     "no number of trees": (lambda w: w.attrib.pop("NTrees"), "lacks the attribute 'NTrees'"),
     "an analysis": (lambda w: w.set("AnalysisType", "1"), "does not go with BoostType='adaboost'"),
-    "an unknown analysis": (lambda w: w.set("AnalysisType", "2"), "AnalysisType='2'"),
-    "one child": (remove_child, "children 'l' and 'r', or none, but one has 'l'"),
-    "three children": (third_child, "one has 'l', 'r', 'r'"),
-    "two left children": (lambda w: first_inner(w)[1].set("pos", "l"), "one has 'l', 'l'"),
-    "no place": (lambda w: first_inner(w)[1].attrib.pop("pos"), "lacks the attribute 'pos'"),
-    "a leaf that is none": (lambda w: first_leaf(w).set("nType", "0"), "nType=0 .* has no children"),
-    "children of a leaf": (lambda w: first_inner(w).set("nType", "1"), "nType=1 .* has children"),
+    "an unknown analysis": (lambda w: w.set("AnalysisType", "7"), "AnalysisType='7'"),
+    "one child": (remove_child, "children 'l' and 'r', but one has 'l'"),
+    "three children": (third_child, "another with pos='r'"),
+    "two left children": (lambda w: first_inner(w)[1].set("pos", "l"), "another with pos='l'"),
+    "no place": (lambda w: first_inner(w)[1].attrib.pop("pos"), "another with pos=None"),
+    "a leaf that is none": (
+        lambda w: first_leaf(w).attrib.update(nType="0", IVar="0"),
+        "nType=0 has the children .* but one has no children",
+    ),
+    "children of a leaf": (lambda w: first_inner(w).set("nType", "1"), "nType=1 has children"),
     "a kind that is none": (lambda w: first_leaf(w).set("nType", "2"), "nType='2'"),
     "a kind of regression": (lambda w: first_leaf(w).set("nType", "-99"), "UseYesNoLeaf has nType=1"),
     "a variable too large": (lambda w: first_inner(w).set("IVar", "3"), "IVar='3'> should lie between 0 and 2"),
@@ -225,15 +229,13 @@ DAMAGE = {
     "a cut that is infinite": (lambda w: first_inner(w).set("Cut", "inf"), "Cut='inf'"),
     "a cut that is too large": (
         lambda w: first_inner(w).set("Cut", "1e39"),
-        "Cut=1e[+]?39> is too large for a float32",
+        "Cut='1e39'> is too large for a float32",
     ),
     "a cut that is text": (lambda w: first_inner(w).set("Cut", "x"), "Cut='x'> should be a number"),
     "no cut": (lambda w: first_inner(w).attrib.pop("Cut"), "lacks the attribute 'Cut'"),
     "a direction": (lambda w: first_inner(w).set("cType", "2"), "cType='2'"),
-    "a purity": (lambda w: first_leaf(w).set("purity", "nan"), "purity='nan'"),
     "no purity": (lambda w: first_leaf(w).attrib.pop("purity"), "lacks the attribute 'nS'"),
     "a weight": (lambda w: w[0].set("boostWeight", "inf"), "boostWeight='inf'"),
-    "a negative weight": (lambda w: w[0].set("boostWeight", "-1"), "negative boostWeight"),
     "no weight": (lambda w: w[0].attrib.pop("boostWeight"), "lacks the attribute 'boostWeight'"),
     "coefficients": (lambda w: first_inner(w).set("NCoef", "2"), "NCoef='2'> should be 0 or, with an offset, 4"),
     "coefficients that lack": (lambda w: first_inner(w).set("NCoef", "4"), "lacks the attribute 'fC0'"),
@@ -265,10 +267,204 @@ def test_a_deep_tree_is_read_written_and_applied():
     np.testing.assert_array_equal(method.predict(method.read_state(again, context()), X), method.predict(state, X))
 
 
-def test_other_analyses_are_refused():
+def test_the_trees_have_to_go_with_the_analysis():
     method, _, weights = written()
-    with pytest.raises(WeightFileError, match="BDT for Regression"):
+    with pytest.raises(WeightFileError, match="AnalysisType='0'> does not go with BoostType='adaboost' and Regression"):
         method.read_state(weights, context(analysis=AnalysisType.REGRESSION))
+    _, _, weights = written("BoostType=Grad")
+    three = dataclasses.replace(context({"BoostType": "Grad"}, AnalysisType.MULTICLASS), classes=("a", "b", "c"))
+    with pytest.raises(WeightFileError, match="NTrees='4'> should be a multiple of the 3 classes"):
+        method.read_state(weights, three)
+    weights.set("AnalysisType", "0")
+    with pytest.raises(WeightFileError, match="a BDT for Multiclass has BoostType=Grad"):
+        method.read_state(weights, dataclasses.replace(three, options={"BoostType": "AdaBoost"}))
+
+
+def by_hand(weights: ET.Element, x: np.ndarray) -> list[float]:
+    """What the leaf of each tree says, from the XML alone."""
+    found = []
+    for tree in weights:
+        (node,) = tree
+        while node.get("nType") == "0":
+            right = (x[int(node.get("IVar"))] >= np.float32(node.get("Cut"))) == (node.get("cType") == "1")
+            node = {child.get("pos"): child for child in node}["r" if right else "l"]
+        found.append(float(np.float32(node.get("res"))))
+    return found
+
+
+def forest(n_trees: int, depth: int, seed: int = 1) -> ET.Element:
+    """A forest of responses with cuts of both directions."""
+    random = np.random.default_rng(seed)
+
+    def node(parent: ET.Element, pos: str, level: int) -> None:
+        leaf = level == depth or (level and random.uniform() < 0.2)
+        attributes = {
+            "pos": pos, "depth": str(level), "NCoef": "0", "IVar": "-1" if leaf else str(random.integers(3)),
+            "Cut": repr(float(np.float32(random.normal()))), "cType": str(random.integers(2)),
+            "res": repr(float(np.float32(random.normal()))), "rms": "-nan", "purity": "-nan(ind)",
+            "nType": "-99" if leaf else "0",
+        }  # fmt: skip
+        element = ET.SubElement(parent, "Node", attributes)
+        if not leaf:
+            # TMVA writes the left one first; no order is needed.
+            for side in random.permutation(["l", "r"]):
+                node(element, str(side), level + 1)
+
+    weights = ET.Element("Weights", NTrees=str(n_trees), AnalysisType="1")
+    for tree in range(n_trees):
+        item = ET.SubElement(weights, "BinaryTree", boostWeight=repr(float(random.uniform(0.1, 3))), itree=str(tree))
+        node(item, "s", 0)
+    return weights
+
+
+@pytest.mark.parametrize("depth", [3, 9])
+@pytest.mark.parametrize("n", [1, 300])
+def test_several_classes(depth, n):
+    """Tree i belongs to class i modulo their number, and a class has the share of its exponential."""
+    weights = forest(12, depth)
+    classes = dataclasses.replace(context({"BoostType": "Grad"}, AnalysisType.MULTICLASS), classes=tuple("abcd"))
+    method = BDT(BDTOptions())
+    X = np.random.default_rng(2).normal(size=(n, 3)).astype(np.float32)
+    sums = np.array([[sum(by_hand(weights, x)[c::4]) for c in range(4)] for x in X])
+    expected = np.exp(sums) / np.exp(sums).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(method.predict(method.read_state(weights, classes), X), expected, rtol=1e-12)
+
+
+def test_a_gradient_boosted_regression_begins_with_the_weight_of_its_first_tree():
+    weights, method = forest(7, 5), BDT(BDTOptions())
+    state = method.read_state(weights, context({"BoostType": "Grad"}, AnalysisType.REGRESSION))
+    X = np.random.default_rng(2).normal(size=(50, 3)).astype(np.float32)
+    start = float(weights[0].get("boostWeight"))
+    np.testing.assert_allclose(method.predict(state, X), [start + sum(by_hand(weights, x)) for x in X], rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_trees", [1, 5, 30])
+def test_adaboost_r2_answers_with_the_middle_third(n_trees):
+    weights, method = forest(n_trees, 4), BDT(BDTOptions())
+    state = method.read_state(weights, context({"BoostType": "AdaBoostR2"}, AnalysisType.REGRESSION))
+    X = np.random.default_rng(2).normal(size=(50, 3)).astype(np.float32)
+    boost = [float(tree.get("boostWeight")) for tree in weights]
+
+    def tmva(x: np.ndarray) -> float:
+        ordered = sorted(zip(by_hand(weights, x), boost, strict=True), key=lambda pair: pair[0])
+        t = total = 0
+        while total <= sum(boost) / 2:
+            total += ordered[t][1]
+            t += 1
+        middle = [r for r, _ in ordered[max(0, int(t - n_trees // 6 - 0.5)) : min(n_trees, t + n_trees // 6)]]
+        return sum(middle) / len(middle)
+
+    expected = [tmva(x) for x in X]
+    np.testing.assert_allclose(method.predict(state, X), expected, rtol=1e-12)
+    np.testing.assert_allclose(np.concatenate([method.predict(state, x[None]) for x in X]), expected, rtol=1e-12)
+    # Equal weights of nothing: the answer is that of TMVA's last tree, not an endless search.
+    for tree in weights:
+        tree.set("boostWeight", "0")
+    nothing = method.read_state(weights, context({"BoostType": "AdaBoostR2"}, AnalysisType.REGRESSION))
+    assert np.isfinite(method.predict(nothing, X)).all()
+
+
+def test_other_regressions_are_the_weighted_mean():
+    weights, method = forest(6, 4), BDT(BDTOptions())
+    X = np.random.default_rng(2).normal(size=(20, 3)).astype(np.float32)
+    boost = [float(tree.get("boostWeight")) for tree in weights]
+    for options, weight in (
+        ({"BoostType": "Bagging"}, boost),
+        ({"BoostType": "Bagging", "UseWeightedTrees": "0"}, [1] * 6),
+    ):
+        state = method.read_state(weights, context(options, AnalysisType.REGRESSION))
+        expected = [np.average(by_hand(weights, x), weights=weight) for x in X]
+        np.testing.assert_allclose(method.predict(state, X), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(("release", "right"), [("4.1.2 [262402]", False), ("4.2.0 [262656]", True), ("", True)])
+def test_the_release_tells_on_which_side_a_cut_is(release, right):
+    """Up to TMVA 4.1 a value equal to the cut goes left."""
+    weights = ET.Element("Weights", NTrees="1", AnalysisType="1")
+    root = ET.SubElement(ET.SubElement(weights, "BinaryTree", boostWeight="1"), "Node")
+    root.attrib |= {"pos": "s", "IVar": "1", "Cut": "2.5", "cType": "1", "nType": "0", "res": "0", "purity": "0"}
+    for pos, res in (("l", "1"), ("r", "2")):
+        ET.SubElement(root, "Node", pos=pos, IVar="-1", Cut="0", cType="1", nType="-99", res=res, purity="0")
+    method = BDT(BDTOptions())
+    found = dataclasses.replace(context({"BoostType": "Grad"}, AnalysisType.REGRESSION), info={"TMVA Release": release})
+    state = method.read_state(weights, found)
+    above = np.nextafter(np.float32(2.5), np.float32(3))
+    X = np.array([[0, 2.4, 0], [0, 2.5, 0], [0, above, 0]], np.float32)
+    np.testing.assert_array_equal(method.predict(state, X), [2, 3 if right else 2, 3])
+    assert method.structure(state).cut[0] == (2.5 if right else above)
+    assert state.nodes.cut[0] == 2.5  # and so it is written
+
+
+def test_numbers_that_nothing_is_made_of_may_be_missing_or_odd():
+    """TMVA has written ``-nan``, in several spellings, for spreads and purities."""
+    method, state, weights = written()
+    X = sample().X
+    for node in weights.iter("Node"):
+        node.attrib |= {"purity": "-nan(ind)", "rms": "-nan", "res": "inf"}
+    np.testing.assert_array_equal(method.predict(method.read_state(weights, context()), X), method.predict(state, X))
+    with pytest.raises(WeightFileError, match="lacks purity, or it is no finite"):
+        method.read_state(weights, context({"UseYesNoLeaf": "False"}))
+    weights.set("AnalysisType", "1")
+    for node in weights.iter("Node"):
+        node.set("res", "1e39")
+    with pytest.raises(WeightFileError, match="lacks res, or it is no finite float32"):
+        method.read_state(weights, context({"BoostType": "Grad"}))
+
+
+def test_weights_may_be_negative():
+    method, _, weights = written()
+    weights[0].set("boostWeight", "-0.25")
+    again = method.read_state(weights, context())
+    X = sample(40).X
+    np.testing.assert_allclose(method.predict(again, X), [as_tmva(weights, {}, x) for x in X], rtol=0, atol=1e-14)
+
+
+def test_unknown_elements_and_attributes_are_passed_over():
+    method, state, weights = written("UseFisherCuts")
+    for element in list(weights.iter()):
+        element.set("Novelty", "1")
+        element.insert(0, ET.Element("Comment", kind="new"))
+        element[0].append(ET.Element("Node", pos="l"))
+    again = method.read_state(weights, context({"UseFisherCuts": "True"}))
+    np.testing.assert_array_equal(method.predict(again, sample().X), method.predict(state, sample().X))
+
+
+def test_trees_of_many_blocks(monkeypatch):
+    """Blocks of nodes are put in order one by one; nothing depends on where they end."""
+    weights = forest(40, 6)
+    fisher = [node for node in weights.iter("Node") if node.get("nType") == "0"][::3]
+    random = np.random.default_rng(5)
+    for node in fisher:
+        node.attrib |= {"NCoef": "4"} | {f"fC{i}": repr(float(random.normal())) for i in range(4)}
+    method, classes = BDT(BDTOptions()), context({"BoostType": "Grad"}, AnalysisType.REGRESSION)
+    one = method.read_state(weights, classes)
+    monkeypatch.setattr(bdt_reading, "_BLOCK", 50)
+    many = method.read_state(weights, classes)
+    for name in ("variable", "cut", "left", "right", "depth", "response", "kind", "discriminants"):
+        np.testing.assert_array_equal(getattr(one.nodes, name), getattr(many.nodes, name), err_msg=name)
+    # Each node comes before its children, the left one next to it, and keeps its own discriminant.
+    inner = one.nodes.variable >= 0
+    begin = np.repeat(one.first[:-1], np.diff(one.first))
+    np.testing.assert_array_equal((one.nodes.left + begin)[inner], np.flatnonzero(inner) + 1)
+    written_again = ET.Element("Weights")
+    method.write_state(one, written_again)
+    X = random.normal(size=(30, 3)).astype(np.float32)
+    np.testing.assert_array_equal(method.predict(method.read_state(written_again, classes), X), method.predict(one, X))
+    start = float(weights[0].get("boostWeight"))
+
+    def says(tree: ET.Element, x: np.ndarray) -> float:
+        (node,) = tree
+        while node.get("nType") == "0":
+            if node.get("NCoef") == "4":
+                c = [float(node.get(f"fC{i}")) for i in range(4)]
+                above = c[3] + c[0] * x[0] + c[1] * x[1] + c[2] * x[2] > np.float32(node.get("Cut"))
+            else:
+                above = x[int(node.get("IVar"))] >= np.float32(node.get("Cut"))
+            node = {child.get("pos"): child for child in node}["r" if above == (node.get("cType") == "1") else "l"]
+        return float(np.float32(node.get("res")))
+
+    expected = [start + sum(says(tree, x) for tree in weights) for x in X.astype(float)]
+    np.testing.assert_allclose(method.predict(one, X), expected, rtol=1e-12)
 
 
 def test_a_forest_without_weight_answers_nothing():
@@ -292,4 +488,4 @@ def test_numbers_are_written_in_full():
     responses = [np.float32(node.get("res")) for node in weights.iter("Node")]
     np.testing.assert_array_equal(responses, state.nodes.response)
     assert all(re.fullmatch(r"-?\d\.\d{16}e[+-]\d\d", node.get("Cut")) for node in weights.iter("Node"))
-    assert bdt_xml.MAX_DEPTH < 1000  # Python's own bound on recursion, which the standard library's writer meets
+    assert bdt_reading.MAX_DEPTH < 1000  # Python's own bound on recursion, which the standard library's writer meets

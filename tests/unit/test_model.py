@@ -287,6 +287,37 @@ def test_options_that_nobody_knows_stay_in_the_file(plugin: Path, tmp_path: Path
     assert "FromTheFuture" in model.save(tmp_path / "again.weights.xml").read_text()
 
 
+def test_numbers_beyond_our_bounds_stay_in_the_file(plugin: Path, tmp_path: Path) -> None:
+    """TMVA 4.0 wrote a MaxDepth of 100000; nothing is trained with it here."""
+    path = train(dataset(), "NearestMean").save(tmp_path / "m.weights.xml")
+    path.write_text(path.read_text().replace(">2.0<", ">0.1<"))
+    model = Model.load(path)
+    assert model.other_options == (("Power", False, "0.1"),)
+    again = model.save(tmp_path / "again.weights.xml")
+    assert again.read_text().count('"Power"') == 1
+    assert Model.load(again) == model
+
+
+def test_models_are_equal_by_what_they_hold(plugin: Path, tmp_path: Path) -> None:
+    model = train(dataset(), "NearestMean", title="M")
+    same, other = train(dataset(), "NearestMean", title="M"), train(dataset(150), "NearestMean", title="M")
+    assert model == same
+    assert hash(model) == hash(same)
+    assert model != other
+    assert model != "M"
+    for change in (
+        {"title": "N"},
+        {"state": model.state.astype(np.float32)},
+        {"state": list(model.state)},
+        {"other_options": (("a", True, "b"),)},
+        {"method": type(model.method)(model.method.options_type.parse("Power=3"))},
+    ):
+        assert model != dataclasses.replace(model, **change), change
+    nan = dataclasses.replace(model, state=(np.array([np.nan, 1]), float("nan"), {"a": [1]}))
+    assert nan == dataclasses.replace(model, state=(np.array([np.nan, 1]), float("nan"), {"a": [1]}))
+    assert nan != dataclasses.replace(model, state=(np.array([np.nan, 1]), float("nan"), {"b": [1]}))
+
+
 def test_an_option_of_a_file_that_cannot_be_read_is_an_error(plugin: Path, tmp_path: Path) -> None:
     path = train(dataset(), "NearestMean").save(tmp_path / "m.weights.xml")
     path.write_text(path.read_text().replace(">2.0<", ">much<"))
@@ -384,3 +415,15 @@ def test_every_installed_method_keeps_the_contract() -> None:
         assert len(names) == len(set(names))
         assert all(spec.help for spec in method.options_type.declared())
         assert json.dumps([spec.text(spec.default) for spec in method.options_type.declared()])
+
+
+@pytest.mark.parametrize("name", ["FisherN", "FisherGD", "FisherNDP", "BDTD", "Likelihood"])
+def test_old_files_without_classes_are_of_signal_and_background(toy: Path, tmp_path: Path, name: str) -> None:
+    text = (toy / "class" / "weights" / f"Toy_{name}.weights.xml").read_text()
+    old = tmp_path / "old.weights.xml"
+    old.write_text(re.sub(r"\s*<Classes.*?</Classes>", "", text, flags=re.DOTALL))
+    assert "<Classes" not in old.read_text()
+    model, today = Model.load(old), Model.load(toy / "class" / "weights" / f"Toy_{name}.weights.xml")
+    assert model.classes == ("Signal", "Background")
+    X = np.random.default_rng(1).normal(size=(50, 4))
+    np.testing.assert_array_equal(model.predict(X), today.predict(X))

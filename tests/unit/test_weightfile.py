@@ -71,6 +71,8 @@ WHOLE = (
 def test_a_minimal_file_is_tolerated(tmp_path: Path) -> None:
     document = wf.read_document(_file(tmp_path, WHOLE))
     assert document.variables == (Variable("x", "x", "x"),)
+    latin = wf.read_document(_file(tmp_path, '<?xml version="1.0" encoding="ISO-8859-1"?>' + WHOLE))
+    assert latin.variables == document.variables
     assert wf.read_document(_file(tmp_path, '<MethodSetup Method="Fisher"><Weights/></MethodSetup>')).title == "Fisher"
 
 
@@ -89,8 +91,11 @@ def test_a_minimal_file_is_tolerated(tmp_path: Path) -> None:
         (WHOLE.replace('"x"/>', '"x" Min="low"/>'), "should be a number"),
         ('<!DOCTYPE a [<!ENTITY b "c">]>' + WHOLE, "declares a document type or an entity"),
         ('<!DOCTYPE a SYSTEM "file:///etc/passwd">' + WHOLE, "declares a document type or an entity"),
-        ("<a>" * 3000, "nests deeper"),
+        ("<a>" * 3000, "its root is <a>"),
+        ("<MethodSetup>" + "<a>" * 3000, "nests deeper"),
         (WHOLE + "\x00", "is not a whole XML file"),
+        ('<?xml version="1.0" encoding="big5"?>' + WHOLE, "is said to be written in 'big5'"),
+        ('<?xml version="1.0" encoding="none-such"?>' + WHOLE, "is said to be written in 'none-such'"),
     ],
 )
 def test_damaged_and_hostile_files_are_refused(tmp_path: Path, text: str, said: str) -> None:
@@ -141,3 +146,93 @@ def test_attributes() -> None:
     row.text = "1 2"
     with pytest.raises(WeightFileError, match="should hold 3 numbers and holds 2"):
         wf.text_numbers(row, 3)
+
+
+class Recorder:
+    """Keeps what a reader of weights is told."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, object]] = []
+
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        self.events.append((f"<{tag}>", dict(attributes)))
+
+    def data(self, text: str) -> None:
+        if text and self.events[-1][0] == "text":
+            self.events[-1] = ("text", f"{self.events[-1][1]}{text}")
+        elif text:
+            self.events.append(("text", text))
+
+    def end(self, tag: str) -> None:
+        self.events.append((f"</{tag}>", None))
+
+    def close(self) -> list[tuple[str, object]]:
+        return self.events
+
+
+INSIDE = '<Weights N="1">one<A i="0"><B/>two</A>three<A i="1">four</A></Weights>'
+TOLD = [
+    ("<Weights>", {"N": "1"}), ("text", "one"), ("<A>", {"i": "0"}), ("<B>", {}), ("</B>", None), ("text", "two"),
+    ("</A>", None), ("text", "three"), ("<A>", {"i": "1"}), ("text", "four"), ("</A>", None), ("</Weights>", None),
+]  # fmt: skip
+
+
+def test_weights_are_consumed_while_the_file_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = WHOLE.replace("<Variables", "<Options/><Variables").replace("<Weights/>", INSIDE)
+    path = _file(tmp_path, text)
+    seen = []
+
+    def begin(document: wf.WeightDocument) -> Recorder:
+        seen.append(document.variables)
+        return Recorder()
+
+    for piece in (1, 7, 1 << 20):
+        monkeypatch.setattr(wf, "_PIECE", piece)
+        document = wf.read_document(path, begin)
+        assert document.state == TOLD
+        assert not list(document.weights)
+        assert document.weights.attrib == {"N": "1"}
+    assert seen[0] == (Variable("x", "x", "x"),)
+    assert wf.read_document(path).state is None
+    assert wf.read_document(path, lambda _: None).weights[1].text == "four"
+    assert wf.feed(ET.fromstring(INSIDE), Recorder()) == TOLD
+    # Without the options before them, they become an element.
+    late = wf.read_document(_file(tmp_path, WHOLE.replace("<Weights/>", INSIDE + "<Options/>")), begin)
+    assert late.state is None
+    assert len(late.weights) == 2
+    with pytest.raises(WeightFileError, match="<Classes> comes after <Weights>"):
+        wf.read_document(_file(tmp_path, text.replace("</MethodSetup>", "<Classes/></MethodSetup>")), begin)
+    with pytest.raises(WeightFileError, match="nests deeper"):
+        wf.read_document(_file(tmp_path, text.replace("<B/>", "<B>" * 3000)), begin)
+
+
+def test_too_many_elements_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wf, "MAX_ELEMENTS", 6)
+    path = _file(tmp_path, WHOLE.replace("<Weights/>", "<Weights>" + "<a/>" * 4 + "</Weights>"))
+    with pytest.raises(WeightFileError, match="more than 6 elements"):
+        wf.read_document(path)
+
+
+@pytest.mark.parametrize(
+    ("info", "code"),
+    [
+        ({"TMVA Release": "4.2.1 [262657]"}, 262657),
+        ({"TMVA": "4.0.1 [262145]"}, 262145),
+        ({"TMVA Release": "4.2.1"}, None),
+        ({"TMVA Release": "[9999999999]"}, None),
+        ({}, None),
+    ],
+)
+def test_the_release_that_wrote_a_file(info: dict[str, str], code: int | None) -> None:
+    assert wf.release_code(info) == code
+
+
+def test_files_without_weights(tmp_path: Path) -> None:
+    path = _file(tmp_path, WHOLE.replace("<Weights/>", ""))
+    assert not wf.read_document(path, need_weights=False).has_weights
+    assert wf.read_document(_file(tmp_path, WHOLE)).has_weights
+
+
+def test_methods_are_named_in_the_way_of_older_files(tmp_path: Path) -> None:
+    document = wf.read_document(_file(tmp_path, WHOLE.replace("Fisher::F", "Method Fisher::F")))
+    assert (document.method, document.title) == ("Fisher", "F")

@@ -13,6 +13,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.types import AnalysisType
 from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.fisher_cuts import fisher_values
 from mvakit_methods.bdt.forest import BDTState
@@ -60,6 +61,40 @@ def _walk(
                 k = children[k, 1 if x[variable[k]] >= cut[k] else 0]
             total += value[k]
         out[e] = total
+
+
+@kernel
+def _around_the_median(
+    X: Array, root: Array, variable: Array, cut: Array, children: Array, value: Array, weight: Array,
+    begin: int, end: int, out: Array,
+) -> None:  # fmt: skip
+    """Walk through trees event by event; the answer is the mean of the third of the responses around the median.
+
+    This is how TMVA has it, AdaBoost.R2 itself takes the median: the responses in ascending order, each with the weight of
+    its tree, those of equal size in the order of their trees; the median is where half of the weight is exceeded.
+    """
+    n = root.size
+    response, half = np.empty(n), 0.0
+    for t in range(n):
+        half += weight[t]
+    half /= 2.0
+    for e in range(begin, end):
+        x = X[e]
+        for t in range(n):
+            k = root[t]
+            while children[k, 0] != k:
+                k = children[k, 1 if x[variable[k]] >= cut[k] else 0]
+            response[t] = value[k]
+        order = np.argsort(response, kind="mergesort")
+        median, total = 0, 0.0
+        while total <= half and median < n:
+            total += weight[order[median]]
+            median += 1
+        low, high = max(0, int(median - n // 6 - 0.5)), min(n, int(median + n // 6 + 0.5))
+        total = 0.0
+        for t in range(low, high):
+            total += response[order[t]]
+        out[e] = total / (high - low)
 
 
 @kernel
@@ -158,21 +193,64 @@ def _with_discriminants(state: BDTState, X: npt.NDArray[np.float32]) -> npt.NDAr
     return np.concatenate([X, above.T.astype(np.float32)], axis=1)
 
 
+def _medians(state: BDTState, X: npt.NDArray[np.float32], workers: int | None) -> FloatArray:
+    """Return the mean of the responses around their weighted median."""
+    trees, out = state.layout, np.empty(len(X))
+    assert isinstance(trees, FlatTrees)
+    arrays = (trees.root, trees.variable, trees.cut, trees.children, trees.value, state.weight)
+
+    def apply(begin: int, end: int) -> None:
+        _around_the_median(X, *arrays, begin, end, out)
+
+    if len(X) <= _FEW:
+        apply(0, len(X))
+    else:
+        with team(workers) as crew:
+            crew.run(apply, len(X), 100.0 * len(X) * len(trees.root))
+    return out
+
+
+def _sums(state: BDTState, X: npt.NDArray[np.float32], workers: int | None) -> list[FloatArray]:
+    """Return, for each output, what the trees add up to."""
+    if state.median:
+        return [_medians(state, X, workers)]
+    return [_sum(trees, X, workers) for trees in state.layouts]
+
+
 def respond(state: BDTState, X: npt.NDArray[np.float32], workers: int | None = None) -> FloatArray:
-    """Return the response to events, shape (n,)."""
+    """Return the response to events, shape (n,), or (n, n_classes) for several classes."""
     X = np.ascontiguousarray(X, np.float32)
     if len(state.nodes.discriminants):
         starts = range(0, max(len(X), 1), _CHUNK)
-        total = np.concatenate(
-            [_sum(state.layout, _with_discriminants(state, X[i : i + _CHUNK]), workers) for i in starts]
-        )
+        parts = [_sums(state, _with_discriminants(state, X[i : i + _CHUNK]), workers) for i in starts]
+        totals = [np.concatenate(part) for part in zip(*parts, strict=True)]
     else:
-        total = _sum(state.layout, X, workers)
-    if state.gradient:
-        response = 2.0 / (1.0 + np.exp(np.minimum(-2.0 * total, _LARGEST_EXPONENT))) - 1.0
-    else:
+        totals = _sums(state, X, workers)
+    if state.analysis is AnalysisType.MULTICLASS:
+        return _shares(totals)
+    (total,) = totals
+    if state.median:
+        return total
+    if not state.gradient:
         response = total / state.norm if state.norm > _EPSILON else np.zeros(len(X))
-    if state.preselection is not None:
+    elif state.analysis is AnalysisType.REGRESSION:
+        response = total + state.weight[0]
+    else:
+        response = 2.0 / (1.0 + np.exp(np.minimum(-2.0 * total, _LARGEST_EXPONENT))) - 1.0
+    if state.preselection is not None and state.analysis is AnalysisType.CLASSIFICATION:
         verdict = state.preselection.verdict(X)
         response = np.where(verdict != 0, verdict, response)
     return response
+
+
+def _shares(totals: list[FloatArray]) -> FloatArray:
+    """Return the share of each class, as TMVA computes it: of the exponentials, by their ratios."""
+    shares = np.empty((len(totals[0]), len(totals)))
+    with np.errstate(over="ignore"):
+        for i, total in enumerate(totals):
+            others = np.zeros(len(total))
+            for j, other in enumerate(totals):
+                if i != j:
+                    others += np.exp(other - total)
+            shares[:, i] = 1.0 / (1.0 + others)
+    return shares

@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.types import AnalysisType
 from mvakit_methods.bdt.preselection import Preselection
 from mvakit_methods.bdt.trees import CompleteTrees, FlatTrees, TreeArrays, lay_out
 
@@ -28,7 +29,8 @@ class BDTState:
         Where each tree begins.
     n_variables : int
     gradient : bool
-        Whether the answer is ``2 / (1 + exp(-2 sum)) - 1`` of the sum of the responses, as for Grad; otherwise it is the
+        Whether the answer is made of the sum of the responses, as for Grad: ``2 / (1 + exp(-2 sum)) - 1``, the shares of
+        ``exp(sum)`` of several classes, or in a regression the sum and the weight of the first tree. Otherwise it is the
         mean of what the leaves say, weighted by `boost_weight`.
     yes_no : bool
         Whether a leaf says 1 or -1, or its purity.
@@ -40,6 +42,15 @@ class BDTState:
         Of each variable, adding up to 1; empty if it was not recorded, as in TMVA's files.
     preselection : Preselection or None
         Regions that are signal or background whatever the trees say.
+    analysis : AnalysisType
+    n_outputs : int
+        The number of classes of a multiclass forest, whose tree i belongs to class ``i % n_outputs``; 1 for others.
+    median : bool
+        Whether the answer is the mean of the responses around their weighted median, as for AdaBoost.R2.
+    equal_weights : bool
+        Whether trees count the same whatever their boost weight (UseWeightedTrees=False, up to TMVA 4.1).
+    above : bool
+        Whether an event goes right if its value is above the cut, as up to TMVA 4.1; not, if it is not below it.
     """
 
     nodes: TreeArrays
@@ -52,6 +63,11 @@ class BDTState:
     nodes_before: npt.NDArray[np.int64]
     importance: FloatArray
     preselection: Preselection | None = None
+    analysis: AnalysisType = AnalysisType.CLASSIFICATION
+    n_outputs: int = 1
+    median: bool = False
+    equal_weights: bool = False
+    above: bool = False
 
     @classmethod
     def join(
@@ -88,20 +104,44 @@ class BDTState:
             preselection,
         )
 
+    @property
+    def says_response(self) -> bool:
+        """Whether a leaf says its response, not a class or a purity."""
+        return self.gradient or self.analysis is AnalysisType.REGRESSION
+
     def answers(self) -> FloatArray:
         """What each node says if it is a leaf: its response, 1 or -1, or its purity."""
         nodes = self.nodes
-        return (nodes.response if self.gradient else nodes.kind if self.yes_no else nodes.purity).astype(np.float64)
+        answers = nodes.response if self.says_response else nodes.kind if self.yes_no else nodes.purity
+        return np.asarray(answers, np.float64)
+
+    def cuts(self) -> npt.NDArray[np.float32]:
+        """The cuts such that an event goes right if its value is not below it; discriminants have to be above theirs."""
+        if not self.above:
+            return self.nodes.cut
+        with np.errstate(over="ignore"):  # above the largest number there is infinity
+            following = np.nextafter(self.nodes.cut, np.float32(np.inf))
+        return np.where(self.nodes.variable < self.n_variables, following, self.nodes.cut)
+
+    @functools.cached_property
+    def weight(self) -> FloatArray:
+        """What each tree counts."""
+        return np.ones(len(self.boost_weight)) if self.equal_weights else self.boost_weight
 
     @functools.cached_property
     def norm(self) -> float:
-        """The sum of the boost weights, in their order."""
-        return float(np.add.accumulate(self.boost_weight)[-1])
+        """The sum of the weights of the trees, in their order."""
+        return float(np.add.accumulate(self.weight)[-1])
 
     @functools.cached_property
     def layout(self) -> CompleteTrees | FlatTrees:
-        """The trees as they are applied, each weighted."""
+        """The trees as they are applied, each weighted where the answer is their mean."""
         value = self.answers()
-        if not self.gradient:
-            value = np.repeat(self.boost_weight, np.diff(self.first)) * value
-        return lay_out(self.nodes, self.first, value)
+        if not self.gradient and not self.median:
+            value = np.repeat(self.weight, np.diff(self.first)) * value
+        return lay_out(self.nodes, self.cuts(), self.first, value, complete=not self.median)
+
+    @functools.cached_property
+    def layouts(self) -> tuple[CompleteTrees | FlatTrees, ...]:
+        """The trees of each output as they are applied."""
+        return tuple(self.layout.every(self.n_outputs, start) for start in range(self.n_outputs))

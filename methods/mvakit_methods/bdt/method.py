@@ -9,17 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.dataset import Sample
-from mvakit.errors import WeightFileError
 from mvakit.method import Capabilities, Curve, FitContext, Forest, Method, Ranking, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
+from mvakit.weightfile import feed
 from mvakit_methods.bdt.application import respond
 from mvakit_methods.bdt.events import prepare
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.options import BDTOptions
+from mvakit_methods.bdt.reading import ForestReader
 from mvakit_methods.bdt.team import team
 from mvakit_methods.bdt.training import train_forest
-from mvakit_methods.bdt.xml import read_forest, write_forest
+from mvakit_methods.bdt.xml import write_forest
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -63,13 +64,17 @@ class BDT(Method[BDTOptions, BDTState]):
         spectators: FloatArray | None = None,  # noqa: ARG002 - part of the contract
         efficiency: float | None = None,  # noqa: ARG002 - part of the contract
     ) -> FloatArray:
-        """Return the response to transformed inputs, shape (n,)."""
+        """Return the response to transformed inputs, shape (n,), or (n, n_classes) for several classes."""
         return respond(state, X)
 
     def write_state(self, state: BDTState, weights: Element) -> Mapping[str, bytes]:
         """Write the forest as TMVA does."""
         write_forest(state, weights)
         return {}
+
+    def weights_reader(self, context: WeightContext) -> ForestReader:
+        """Return what reads a forest while the file is parsed."""
+        return ForestReader(context)
 
     def read_state(self, weights: Element, context: WeightContext) -> BDTState:
         """Read a forest of TMVA or mvakit.
@@ -79,9 +84,8 @@ class BDT(Method[BDTOptions, BDTState]):
         WeightFileError
             If the element is damaged, or holds something that cannot be applied.
         """
-        if context.analysis is not AnalysisType.CLASSIFICATION:
-            raise WeightFileError(f"{context.title} is a BDT for {context.analysis}, which mvakit cannot apply")
-        return read_forest(weights, len(context.variables), context.options)
+        state: BDTState = feed(weights, self.weights_reader(context))
+        return state
 
     def ranking(self, state: BDTState, variables: Sequence[Variable]) -> Ranking | None:
         """Return the variable importance: squared gains times squared weights of the cuts on each variable.
@@ -122,6 +126,6 @@ class BDT(Method[BDTOptions, BDTState]):
             return None
         nodes = state.nodes
         return Forest(
-            first=state.first, variable=nodes.variable, cut=nodes.cut, left=nodes.left, right=nodes.right,
+            first=state.first, variable=nodes.variable, cut=state.cuts(), left=nodes.left, right=nodes.right,
             value=state.answers(), tree_weight=state.boost_weight, purity=nodes.purity.astype(np.float64),
         )  # fmt: skip

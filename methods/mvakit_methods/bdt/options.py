@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import ClassVar
 
 from mvakit.errors import MvakitWarning, OptionError
@@ -131,6 +133,14 @@ class BDTOptions(MethodOptions):
     )
     old_use_n_train_events: int = option(
         "UseNTrainEvents", 0, "deprecated: BaggedSampleFraction as a number of events", minimum=0
+    )
+
+    only_in_files: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType(
+        {
+            "BoostType": frozenset({"adaboostr2", "regboost"}),
+            "SeparationType": frozenset({"regressionvariance"}),
+            "NegWeightTreatment": frozenset({"ignorenegweights", "pairnegweightsinnode"}),
+        }
     )
 
     @property

@@ -4,17 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Final
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Preselection", "find_preselection"]
+from mvakit.weightfile import boolean_attribute, float_attribute, number
+
+__all__ = ["Preselection", "find_preselection", "read_preselection", "write_preselection"]
 
 FloatArray = npt.NDArray[np.float64]
 
 # A region counts if it holds more than this share of its class; its border is moved by this share of the range.
 _LEAST_SHARE: Final = 0.05
 _MARGIN: Final = 0.01
+
+_REGIONS: Final = (
+    ("low_background", "PreselectionLowBkgVar{}"),
+    ("low_signal", "PreselectionLowSigVar{}"),
+    ("high_background", "PreselectionHighBkgVar{}"),
+    ("high_signal", "PreselectionHighSigVar{}"),
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,3 +85,24 @@ def find_preselection(X: npt.NDArray[np.float32], signal: npt.NDArray[np.bool_],
                 best = np.flatnonzero(here)[np.argmax(share[here])]
                 border[f] = x[best] + move
     return found
+
+
+def read_preselection(weights: Element, n_variables: int) -> Preselection | None:
+    """Read the borders from ``<Weights>``; None where there are none."""
+    if weights.get(_REGIONS[0][1].format(0)) is None:
+        return None
+    borders = {}
+    for name, pattern in _REGIONS:
+        flags = [boolean_attribute(weights, pattern.format(f)) for f in range(n_variables)]
+        values = [float_attribute(weights, pattern.format(f) + "Value") for f in range(n_variables)]
+        borders[name] = np.where(flags, values, np.nan)
+    return Preselection(**borders)
+
+
+def write_preselection(preselection: Preselection, weights: Element, n_variables: int) -> None:
+    """Write the borders into ``<Weights>``."""
+    for f in range(n_variables):
+        for name, pattern in _REGIONS:
+            border = float(getattr(preselection, name)[f])
+            weights.set(pattern.format(f), "1" if np.isfinite(border) else "0")
+            weights.set(pattern.format(f) + "Value", number(border if np.isfinite(border) else 0.0))

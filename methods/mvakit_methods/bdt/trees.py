@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -70,6 +70,17 @@ class CompleteTrees:
     cut: npt.NDArray[np.float32]
     value: FloatArray
 
+    def every(self, n: int, start: int) -> CompleteTrees:
+        """Return every n-th tree."""
+        if n == 1:
+            return self
+        return CompleteTrees(
+            self.depth,
+            np.ascontiguousarray(self.variable[start::n]),
+            np.ascontiguousarray(self.cut[start::n]),
+            np.ascontiguousarray(self.value[start::n]),
+        )
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FlatTrees:
@@ -90,20 +101,32 @@ class FlatTrees:
     children: npt.NDArray[np.uint32]
     value: FloatArray
 
+    def every(self, n: int, start: int) -> FlatTrees:
+        """Return every n-th tree."""
+        return replace(self, root=np.ascontiguousarray(self.root[start::n]))
 
-def lay_out(nodes: TreeArrays, first: npt.NDArray[np.int64], value: FloatArray) -> CompleteTrees | FlatTrees:
+
+def lay_out(
+    nodes: TreeArrays,
+    cut: npt.NDArray[np.float32],
+    first: npt.NDArray[np.int64],
+    value: FloatArray,
+    *,
+    complete: bool = True,
+) -> CompleteTrees | FlatTrees:
     """Lay trees out for application; `value` is what each node adds if it is a leaf.
 
-    To these trees a discriminant is a variable that is 1 above the cut, and 0 otherwise.
+    To these trees a discriminant is a variable that is 1 above the cut, and 0 otherwise. Trees that are small become
+    complete ones, if `complete`.
     """
     inner = nodes.variable >= 0
-    cuts = np.where(nodes.variable >= nodes.discriminants.shape[1] - 1, np.float32(0.5), nodes.cut)
+    cuts = np.where(nodes.variable >= nodes.discriminants.shape[1] - 1, np.float32(0.5), cut)
     offset = np.repeat(first[:-1], np.diff(first))
     itself = np.arange(len(nodes))
     left = np.where(inner, nodes.left + offset, itself)
     right = np.where(inner, nodes.right + offset, itself)
     depth = max(int(nodes.depth.max()), UNROLLED_DEPTH)
-    if depth > _MAX_COMPLETE_DEPTH:
+    if depth > _MAX_COMPLETE_DEPTH or not complete:
         return FlatTrees(
             first[:-1].astype(np.uint32),
             np.where(inner, nodes.variable, 0).astype(np.uint32),
@@ -112,14 +135,14 @@ def lay_out(nodes: TreeArrays, first: npt.NDArray[np.int64], value: FloatArray) 
             value,
         )
     # Level by level; below a leaf both sides lead to the leaf again.
-    level, variable, cut = first[:-1, None], [], []
+    level, variable, cut_of_level = first[:-1, None], [], []
     for _ in range(depth):
         variable.append(np.where(inner[level], nodes.variable[level], 0))
-        cut.append(cuts[level])
+        cut_of_level.append(cuts[level])
         level = np.stack([left[level], right[level]], axis=2).reshape(len(level), -1)
     return CompleteTrees(
         depth,
         np.concatenate(variable, axis=1).astype(np.uint32),
-        np.ascontiguousarray(np.concatenate(cut, axis=1), np.float32),
+        np.ascontiguousarray(np.concatenate(cut_of_level, axis=1), np.float32),
         value[level],
     )
