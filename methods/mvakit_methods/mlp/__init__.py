@@ -1,0 +1,9 @@
+"""MLP: TMVA's multilayer perceptron, applied from its weight files."""
+
+from __future__ import annotations
+
+from mvakit_methods.mlp.method import MLP
+from mvakit_methods.mlp.network import Perceptron
+from mvakit_methods.mlp.options import MLPOptions
+
+__all__ = ["MLP", "MLPOptions", "Perceptron"]
