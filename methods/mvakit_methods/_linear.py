@@ -145,23 +145,33 @@ def _listed(labels: Sequence[str]) -> str:
     return f"the variables {', '.join(quoted[:-1])} and {quoted[-1]} have"
 
 
-def apply_affine(X: npt.NDArray[np.float32], offset: FloatArray, coefficients: FloatArray) -> FloatArray:
-    """Return ``offset + X @ coefficients``, shape (n, k), summed variable by variable in double precision.
+def apply_affine(
+    X: npt.NDArray[np.float32], offset: FloatArray, coefficients: FloatArray, *, single: bool = False
+) -> FloatArray:
+    """Return ``offset + X @ coefficients``, shape (n, k), summed variable by variable.
 
     A fixed order of summation makes a response the same, bit for bit, alone or among a million.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n, n_variables)
+    offset : ndarray, shape (k,)
+    coefficients : ndarray, shape (n_variables, k)
+    single : bool
+        Whether every sum is rounded to single precision before the next term is added.
     """
-    if len(X) == 1:
+    if len(X) == 1 and not single:
         row = X[0].tolist()
         return np.array([[_plain_sum(float(o), row, c) for o, c in zip(offset, coefficients.T.tolist(), strict=True)]])
-    out = np.empty((len(X), len(offset)))
+    out = np.empty((len(X), len(offset)), np.float32 if single else np.float64)
     out[:] = offset
     for start in range(0, len(X), _BLOCK):
         block, part = X[start : start + _BLOCK], out[start : start + _BLOCK]
         for j in range(X.shape[1]):
             column = block[:, j].astype(np.float64)
             for k in range(len(offset)):
-                part[:, k] += coefficients[j, k] * column
-    return out
+                part[:, k] = part[:, k] + coefficients[j, k] * column
+    return out.astype(np.float64, copy=False)
 
 
 def _plain_sum(total: float, row: Sequence[float], coefficients: Sequence[float]) -> float:

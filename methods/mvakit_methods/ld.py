@@ -115,8 +115,11 @@ class LD(Method[LDOptions, LDState]):
         spectators: FloatArray | None = None,  # noqa: ARG002
         efficiency: float | None = None,  # noqa: ARG002
     ) -> FloatArray:
-        """Return the response, linear in the inputs: shape (n,), or (n, k) for k > 1 classes or targets."""
-        response = apply_affine(X, state.offset, state.coefficients)
+        """Return the response, linear in the inputs: shape (n,), or (n, k) for k > 1 classes or targets.
+
+        Terms are added in single precision, as TMVA adds them.
+        """
+        response = apply_affine(X, state.offset, state.coefficients, single=True)
         return response[:, 0] if response.shape[1] == 1 else response
 
     def write_state(self, state: LDState, weights: ET.Element) -> Mapping[str, bytes]:

@@ -97,7 +97,9 @@ def written_as_read(path: Path) -> int:
 
 
 def test_every_file_is_written_as_it_was_read(toy):
-    assert sum(written_as_read(path) for path in toy.rglob("*.weights.xml")) == 13
+    files = list(toy.rglob("*.weights.xml"))
+    declared = sum(path.read_text().count("<Transform ") for path in files)
+    assert sum(written_as_read(path) for path in files) == declared > 12
 
 
 def test_every_other_file_is_written_as_it_was_read(reference):

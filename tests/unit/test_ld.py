@@ -101,8 +101,10 @@ def test_a_regression_minimises_the_weighted_squares_of_each_target(negative, ta
     np.testing.assert_allclose(
         np.average(estimates, axis=0, weights=train.weight).ravel(),
         np.average(train.targets, axis=0, weights=train.weight),
-        rtol=1e-9,
+        rtol=2e-7,
     )
+    # TMVA adds the terms of an estimate in single precision.
+    assert (estimates == estimates.astype(np.float32)).all()
 
 
 def test_a_linear_target_is_found():
@@ -122,7 +124,7 @@ def test_a_multiclass_output_is_the_least_squares_of_its_class():
     for k in range(3):
         assert_least_squares(train, (train.class_index == k).astype(float), state.offset[k], state.coefficients[:, k])
     response = method.predict(state, train.X)
-    np.testing.assert_allclose(response.sum(axis=1), 1, rtol=1e-9)
+    np.testing.assert_allclose(response.sum(axis=1), 1, rtol=5e-6)
     for k in range(3):
         assert response[train.class_index == k, k].mean() > response[train.class_index != k, k].mean()
 
@@ -215,7 +217,7 @@ def test_writing_and_reading_give_the_same_state(outputs, question):
     assert response.shape == ((5,) if outputs == 1 else (5, 3))
     affine = method.structure(again)
     expected = affine.offset + X.astype(np.float64) @ affine.coefficients
-    np.testing.assert_allclose(response.reshape(5, outputs), expected, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(response.reshape(5, outputs), expected, rtol=1e-6, atol=5e-7)
     assert (method.predict(again, X[3:4]).ravel() == response.reshape(5, outputs)[3]).all()
 
 
