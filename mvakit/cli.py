@@ -39,16 +39,23 @@ def main() -> None:
 @main.command()
 @click.argument("name", required=False)
 def methods(name: str | None) -> None:
-    """List the methods, or the options of the method NAME."""
+    """List the methods, those that can be trained before those that apply files alone, or the options of the method NAME."""
     from mvakit.registry import method_class, method_names
 
     if name is None:
+        found: dict[bool, list[tuple[str, str]]] = {True: [], False: []}
         for known in method_names():
             try:
-                doc = (method_class(known).__doc__ or "").strip().splitlines()
+                method = method_class(known)
             except MvakitError as error:
-                doc = [f"({error})"]
-            click.echo(f"{known:<12} {doc[0] if doc else ''}")
+                found[False].append((known, f"({error})"))
+            else:
+                found[method.capabilities.trainable].append((known, (method.__doc__ or "").strip().partition("\n")[0]))
+        for trainable, title in ((True, "Trained and applied:"), (False, "Applied from weight files:")):
+            if found[trainable]:
+                click.echo(title)
+            for known, doc in found[trainable]:
+                click.echo(f"  {known:<15} {doc}")
         return
     from rich.console import Console
     from rich.table import Table

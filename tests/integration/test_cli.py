@@ -44,10 +44,14 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_methods_are_listed() -> None:
     result = mvakit("methods")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.output.splitlines()] == method_names()
+    trained, applied = result.output.split("Applied from weight files:\n")
+    listed = [[line.split()[0] for line in part.splitlines() if line.startswith("  ")] for part in (trained, applied)]
+    assert sorted(listed[0] + listed[1]) == method_names()
+    assert "Fisher" in listed[0]
+    assert "KNN" in listed[1]
 
 
-@pytest.mark.parametrize("name", ["BDT", "bdt", "Fisher", "LD", "PyKeras"])
+@pytest.mark.parametrize("name", ["bdt", *method_names()])
 def test_every_declared_option_is_printed(name: str) -> None:
     from mvakit.registry import method_class
 
