@@ -114,7 +114,7 @@ class Model:
         Raises
         ------
         DataError
-            If the number of columns is not that of the variables, or a value is no number.
+            If the number of columns is not that of the variables, a value is no number, or a response is not finite.
         """
         inputs = np.asarray(X, dtype=np.float32)
         if inputs.ndim != 2 or inputs.shape[1] != len(self.variables):
@@ -133,10 +133,16 @@ class Model:
         elif self.chain:
             inputs = self.chain.apply(inputs)
         response = self.method.predict(self.state, inputs, columns, efficiency)
-        if "Target" not in self.chain.kinds:
-            return response
-        estimates = self.chain.invert_targets(response.reshape(len(inputs), -1)).astype(np.float64)
-        return estimates.reshape(response.shape)
+        if "Target" in self.chain.kinds:
+            estimates = self.chain.invert_targets(response.reshape(len(response), len(self.targets)))
+            response = estimates.astype(np.float64).reshape(response.shape)
+        if not np.isfinite(response).all():
+            event = int(np.argwhere(~np.isfinite(response))[0][0])
+            raise DataError(
+                f"the response of {self.title} to event {event} is {response[event]}: "
+                f"{', '.join(f'{v.label}={x:g}' for v, x in zip(self.variables, np.asarray(X)[event], strict=True))}"
+            )
+        return response
 
     def _per_class(self, inputs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Return the inputs as the transformations of each class make them, shape (n_classes, n_events, n_variables)."""

@@ -94,7 +94,8 @@ def _around_the_median(
         total = 0.0
         for t in range(low, high):
             total += response[order[t]]
-        out[e] = total / (high - low)
+        # Negative weights of trees may leave none around the median.
+        out[e] = total / (high - low) if high > low else np.nan
 
 
 @kernel

@@ -117,7 +117,7 @@ def _trimmed(kind: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
 
 def _widths(X: npt.NDArray[np.float32], fraction: float, labels: list[str]) -> FloatArray:
     """Return the width of the middle part of the events of each variable, in whole percent, as TMVA measures it."""
-    percent = min(int(100.0 * float(np.float32(max(fraction, 0.0)))), 100)
+    percent = 100 if fraction >= 1 else int(100.0 * float(np.float32(max(fraction, 0.0))))
     n = len(X)
     if percent == 0:
         return np.ones(X.shape[1])

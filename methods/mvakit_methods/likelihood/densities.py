@@ -58,6 +58,8 @@ class Densities:
     def __call__(self, X: npt.NDArray[np.float32]) -> FloatArray:
         """Return the product of the densities of each event, shape (n_events,)."""
         x = X.astype(np.float64)
+        undefined = np.isnan(x)  # what a transformation made of infinities
+        x[undefined] = 0.0
         x = np.where(x >= self._to, self._last, np.maximum(x, self._from))
         bins = self._bins(x)
         away = x - (self._low + (bins - 1) * self._width + 0.5 * self._width)
@@ -67,7 +69,7 @@ class Densities:
         rise = (here - self._heights[place + onward]) / (-onward * self._width)
         density = np.maximum(here + np.where(self._slopes, away * rise, 0.0), SMALLEST)
         product: FloatArray = np.multiply.reduce(density, axis=1)
-        return np.maximum(product, SMALLEST)
+        return np.where(undefined.any(axis=1), np.nan, np.maximum(product, SMALLEST))
 
     def _bins(self, x: FloatArray) -> npt.NDArray[np.intp]:
         """Return the bin of each value as ROOT 6.40 finds it: 0 below the range, ``n_bins + 1`` above it."""
