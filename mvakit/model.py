@@ -67,6 +67,9 @@ class Model:
         The numbers of elements of those among them with one value per variable.
     pdfs : ResponsePdfs or None
         The PDFs of the response, where it was booked with ``CreateMVAPdfs``.
+    options_of_file : frozenset of str or None
+        Of a model that was read, the names of its options in lower case: it is written again without those that the
+        release that wrote it did not have, since that release's Reader would refuse them.
     """
 
     method: AnyMethod
@@ -82,6 +85,7 @@ class Model:
     other_options: tuple[tuple[str, bool, str], ...] = ()
     option_sizes: Mapping[str, int] = field(default_factory=dict)
     pdfs: ResponsePdfs | None = None
+    options_of_file: frozenset[str] | None = field(default=None, repr=False, compare=False)
 
     def __repr__(self) -> str:
         return f"Model({self.method.name}::{self.title}, {len(self.variables)} variables: {', '.join(v.label for v in self.variables)})"
@@ -238,6 +242,10 @@ class Model:
         for spec, value in self.method.options.items():
             modified = spec.name in self.method.options.modified
             if spec.name.lower() in others:
+                continue
+            if self.options_of_file is not None and not (
+                is_kept_apart(spec) or modified or spec.name.lower() in self.options_of_file
+            ):
                 continue
             text = spec.text(value)
             if spec.array:

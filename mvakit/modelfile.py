@@ -242,6 +242,7 @@ class ModelReader:
             document.targets, document.classes, chain, info, tuple(self._others),
             {name: document.sizes[name] for name, _, _ in self._others if name in document.sizes},
             ResponsePdfs.read(document.pdfs),
+            frozenset(name.lower() for name, _, _ in document.options),
         )  # fmt: skip
 
     def _open(self, document: WeightDocument) -> WeightsReader | None:

@@ -115,3 +115,9 @@ def test_options_keep_their_values(rewritten):
 
     theirs, mine = map(values, rewritten.trees)
     assert {key: mine.get(key) for key in theirs} == theirs
+
+
+def test_a_file_names_no_option_that_its_reader_would_not_know(rewritten):
+    """TMVA's Reader stops at an option that its release does not have."""
+    tmva, ours = ({item.get("name") for item in root.findall("Options/Option")} for root in rewritten.trees)
+    assert ours == tmva

@@ -11,9 +11,10 @@ import pytest
 from mvakit_methods.bdt import BDT, BDTOptions
 from mvakit_methods.bdt import reading as bdt_reading
 
-from mvakit.dataset import Sample
+from mvakit.dataset import DataSet, Sample
 from mvakit.errors import WeightFileError
 from mvakit.method import FitContext, WeightContext
+from mvakit.model import Model, train
 from mvakit.types import AnalysisType
 from mvakit.variables import define
 
@@ -489,3 +490,18 @@ def test_numbers_are_written_in_full():
     np.testing.assert_array_equal(responses, state.nodes.response)
     assert all(re.fullmatch(r"-?\d\.\d{16}e[+-]\d\d", node.get("Cut")) for node in weights.iter("Node"))
     assert bdt_reading.MAX_DEPTH < 1000  # Python's own bound on recursion, which the standard library's writer meets
+
+
+def test_a_trained_file_names_only_options_that_every_release_knows(toy, tmp_path):
+    data = DataSet(
+        "d", (define("a"), define("b")), (), (), ("Signal", "Background"),
+        *(
+            Sample(np.random.default_rng(i).normal(size=(200, 2)).astype(np.float32), np.arange(200) % 2, np.ones(200))
+            for i in (1, 2)
+        ),
+    )  # fmt: skip
+    path = train(data, "BDT", "NTrees=3:SkipNormalization").save(tmp_path / "x.weights.xml")
+    names = {item.get("name") for item in ET.parse(path).findall("Options/Option")}
+    known = ET.parse(toy / "class" / "weights" / "Toy_BDT.weights.xml").findall("Options/Option")
+    assert names <= {item.get("name") for item in known}
+    assert Model.load(path).method.options.skip_normalization

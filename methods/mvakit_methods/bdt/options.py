@@ -85,8 +85,9 @@ class BDTOptions(MethodOptions):
     signal_to_background: float = option(
         "SigToBkgFraction", 1.0, "ratio of signal to background in the training", minimum=1e-9, maximum=1e9
     )
+    # The Reader of older releases, which lack it, refuses a file that names it.
     skip_normalization: bool = option(
-        "SkipNormalization", False, "keep the weights of signal and background as they are"
+        "SkipNormalization", False, "keep the weights of signal and background as they are", apart=True
     )
     cost_ss: float = option("Css", 1.0, "AdaCost: cost of signal taken for signal", minimum=0.0, maximum=1.0)
     cost_sb: float = option("Cts_sb", 1.0, "AdaCost: cost of signal taken for background", minimum=0.0, maximum=1.0)
