@@ -23,7 +23,8 @@ from mvakit.pdfs import ResponsePdfs
 from mvakit.registry import method_class
 from mvakit.transformations import Chain
 from mvakit.types import AnalysisType
-from mvakit.weightfile import SectionReader, WeightDocument, WeightsReader, parse_document, pieces
+from mvakit.weightbytes import pieces
+from mvakit.weightfile import SectionReader, WeightDocument, WeightsReader, parse_document
 
 __all__ = ["ModelReader", "analysis_of", "is_kept_apart", "read_model", "same_parts"]
 
@@ -53,8 +54,13 @@ def _elements(spec: OptionSpec, text: str, owner: str) -> ArrayValue | None:
     return ArrayValue.of_elements(values) if values else None
 
 
-def _beyond_bounds(spec: OptionSpec, text: str) -> bool:
-    """Whether text is a number that is out of our bounds: TMVA 4.0 wrote ``MaxDepth`` 100000, and no training asks it here."""
+def _not_for_training(spec: OptionSpec, text: str) -> bool:
+    """Whether text is a number that is out of our bounds, as ``MaxDepth`` 100000 of TMVA 4.0, or the word None for a number.
+
+    TMVA's Reader takes both, and converters write the latter. No training asks for them here.
+    """
+    if spec.kind in {int, float} and not spec.array and text.lower() in {"", "none"}:
+        return True
     try:
         number = float(text)
     except ValueError:
@@ -71,7 +77,11 @@ def _options_of(document: WeightDocument, options_type: type[MethodOptions]) -> 
     others = []
     for name, was_set, text in document.options:
         spec = known.get(name.lower())
-        if spec is None or _beyond_bounds(spec, text) or text.lower() in options_type.only_in_files.get(spec.name, ()):
+        if (
+            spec is None
+            or _not_for_training(spec, text)
+            or text.lower() in options_type.only_in_files.get(spec.name, ())
+        ):
             others.append((name, was_set, text))
             continue
         value = _elements(spec, text, document.method) if spec.array else text
@@ -143,7 +153,7 @@ class _Loading:
         """
         if path is None or not name or name in {".", ".."} or any(c in name for c in "/\\:\0"):
             raise WeightFileError(f"{path} names {name!r} beside it; only a file in the same folder is read")
-        found = path.parent / name.replace("*", path.name.removesuffix(".xml"))
+        found = path.parent / name.replace("*", path.name.removesuffix(".gz").removesuffix(".xml"))
         self._beside.append(found.name)
         try:
             if found.resolve().parent != path.parent.resolve():

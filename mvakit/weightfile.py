@@ -29,6 +29,7 @@ from mvakit.elements import (
 from mvakit.errors import WeightFileError
 from mvakit.files import write_files
 from mvakit.variables import Variable
+from mvakit.weightbytes import pieces
 
 __all__ = [
     "SectionReader",
@@ -44,7 +45,6 @@ __all__ = [
     "number",
     "numbers",
     "parse_document",
-    "pieces",
     "read_document",
     "release_code",
     "text_numbers",
@@ -52,11 +52,9 @@ __all__ = [
     "write_document",
 ]
 
-MAX_BYTES: Final = 2 * 1024**3
 MAX_DEPTH: Final = 2000
 # Of those that are kept as elements, each of which takes some hundred bytes.
 MAX_ELEMENTS: Final = 10_000_000
-_PIECE: Final = 1 << 20
 # Those that expat knows by itself.
 _ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1", "utf-16"})
 
@@ -284,30 +282,16 @@ def parse_document(data: Iterable[bytes], reader: SectionReader) -> WeightDocume
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.data
     try:
+        begun = False
         for piece in data:
-            parser.Parse(piece, False)
+            # Some files start with empty lines, which XML allows only where no declaration follows.
+            part = piece if begun else piece.lstrip(b" \t\r\n")
+            begun = begun or bool(part)
+            parser.Parse(part, False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise WeightFileError(f"{name} is not a whole XML file: {error}") from None
     return reader.close()
-
-
-def pieces(path: Path) -> Iterator[bytes]:
-    """Yield a file piece by piece.
-
-    Raises
-    ------
-    WeightFileError
-        If it cannot be read, or is too large.
-    """
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise WeightFileError(f"{path} is larger than {MAX_BYTES >> 20} MiB")
-        with path.open("rb") as file:
-            while piece := file.read(_PIECE):
-                yield piece
-    except OSError as error:
-        raise WeightFileError(f"the weight file {str(path)!r} cannot be read: {error.strerror}") from None
 
 
 def _read_variables(root: ET.Element, section: str, entry: str, count: str) -> tuple[Variable, ...]:

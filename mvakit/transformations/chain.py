@@ -21,6 +21,7 @@ from mvakit.transformations.grammar import Step, letters, parse_chain
 from mvakit.transformations.identity import Identity
 from mvakit.transformations.normalize import Normalize
 from mvakit.transformations.pca import PrincipalComponents
+from mvakit.transformations.rearrange import Rearrange
 from mvakit.transformations.selection import Columns, IntArray, Kind, Selection
 from mvakit.transformations.uniform import Uniform
 from mvakit.variables import Variable
@@ -43,6 +44,7 @@ _BY_XML: Final[dict[tuple[str, str], type[Transformation]]] = {
     ("Gauss", "Flat"): Uniform,
     ("Uniform", "Flat"): Uniform,
     ("Uniform", "Gauss"): Gauss,
+    ("Rearrange", ""): Rearrange,
 }
 
 
@@ -62,7 +64,9 @@ class Chain:
     text: str
     steps: tuple[Transformation, ...]
     columns: Columns
-    _plans: dict[tuple[Kind, int | None], tuple[int, Plan]] = field(default_factory=dict, init=False, repr=False)
+    _plans: dict[tuple[Kind, int | None], tuple[int, Plan]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __iter__(self) -> Iterator[Transformation]:
         return iter(self.steps)

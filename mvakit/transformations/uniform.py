@@ -32,7 +32,7 @@ class Uniform(Transformation):
     """
 
     distributions: tuple[tuple[Cumulative, ...], ...]
-    _tables: dict[tuple[int, ...], Curves] = field(default_factory=dict, init=False, repr=False)
+    _tables: dict[tuple[int, ...], Curves] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     letter: ClassVar[str] = "U"
     short_name: ClassVar[str] = "Uniform"

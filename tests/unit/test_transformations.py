@@ -853,7 +853,7 @@ def test_classes_that_tmva_leaves_undefined_do_not_spoil_the_rest():
             norm(select("var3") + ranges((0, 1))).replace('NTransformations="1"', 'NTransformations="3"'),
             "holds 1 <Transform>",
         ),
-        (norm("").replace("Normalize", "Rearrange"), "the transformation 'Rearrange', which is not known"),
+        (norm("").replace("Normalize", "Shuffle"), "the transformation 'Shuffle', which is not known"),
         (norm("").replace("Normalize", "Decorelation"), "did you mean 'Decorrelation'"),
         (
             norm(select("var3") + '<Matrix Rows="2" Columns="1">1 2</Matrix>').replace("Normalize", "Decorrelation"),

@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
+from mvakit import weightbytes
 from mvakit import weightfile as wf
 from mvakit.errors import WeightFileError
 from mvakit.variables import Variable
@@ -115,7 +116,7 @@ def test_every_truncation_of_a_file_is_refused(toy: Path, tmp_path: Path) -> Non
 def test_files_that_are_not_there_or_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightFileError, match="cannot be read: No such file"):
         wf.read_document(tmp_path / "none.xml")
-    monkeypatch.setattr(wf, "MAX_BYTES", 10)
+    monkeypatch.setattr(weightbytes, "MAX_BYTES", 10)
     with pytest.raises(WeightFileError, match="is larger than"):
         wf.read_document(_file(tmp_path, WHOLE))
 
@@ -187,7 +188,7 @@ def test_weights_are_consumed_while_the_file_is_read(tmp_path: Path, monkeypatch
         return Recorder()
 
     for piece in (1, 7, 1 << 20):
-        monkeypatch.setattr(wf, "_PIECE", piece)
+        monkeypatch.setattr(weightbytes, "_PIECE", piece)
         document = wf.read_document(path, begin)
         assert document.state == TOLD
         assert not list(document.weights)

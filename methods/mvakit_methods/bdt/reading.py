@@ -37,6 +37,7 @@ _CODES: Final = {name: {np.int32: "i", np.float32: "f", np.int8: "b"}[dtype] for
 _TURNED: Final = {"1": False, "0": True}
 # Before TMVA 4.2.0 an event went right if its value was above the cut; from then on, if it is not below it.
 _CUTS_INCLUDED: Final = (4 << 16) + (2 << 8)
+_TMVA_4: Final = 4 << 16
 _YES: Final = frozenset({"1", "true", "t", "yes"})
 
 
@@ -195,7 +196,9 @@ class ForestReader:
             )
         boost_type = context.option("BoostType", "AdaBoost").strip().lower()
         gradient, regression = boost_type == "grad", context.analysis is AnalysisType.REGRESSION
-        _check_analysis(weights, context.analysis, boost_type)
+        release = release_code(context.info)
+        if release is None or release >= _TMVA_4:  # what TMVA 3 counted there is not known
+            _check_analysis(weights, context.analysis, boost_type)
         yes_no = (
             not regression
             and boost_type in {"adaboost", "bagging"}
@@ -206,7 +209,6 @@ class ForestReader:
             raise WeightFileError(
                 f"<Weights NTrees={str(self._n_trees)!r}> should be a multiple of the {n_outputs} classes"
             )
-        release = release_code(context.info)
         self._flush()
         first = np.frombuffer(self._first, np.int64)
         nodes = TreeArrays(
@@ -347,8 +349,9 @@ def _slowly(attributes: dict[str, str], n_variables: int) -> tuple[int, int, flo
         if "purity" in attributes:
             purity = _number(attributes, "purity")
         else:
-            # Files of TMVA 4.0 hold the weights instead.
-            signal, background = float(attributes["nS"]), float(attributes["nB"])
+            # Files of TMVA 4.0 hold the weights instead, and those made of the text files of TMVA 3 call them s and b.
+            names = ("nS", "nB") if "nS" in attributes or "s" not in attributes else ("s", "b")
+            signal, background = (float(attributes[name]) for name in names)
             purity = signal / (signal + background) if signal + background else 0.5
     except (KeyError, ValueError):
         raise _complaint(attributes, n_variables) from None

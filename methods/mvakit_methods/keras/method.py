@@ -68,6 +68,8 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
     name: ClassVar[str] = "PyKeras"
     options_type: ClassVar[type[MethodOptions]] = PyKerasOptions
     capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset(AnalysisType))
+    # What mvakit writes has them; a file of TMVA only names the Keras file, and `read_state` says so.
+    weights_in_file: ClassVar[bool] = False
 
     # ------------------------------------------------------------------------------------------ training
 
