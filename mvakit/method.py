@@ -443,6 +443,14 @@ class Method(ABC, Generic[OptionsT, StateT]):
     ) -> FloatArray:
         """Return the response to transformed inputs: shape (n,), or (n, k) for k classes or targets. Thread-safe."""
 
+    def single_event(self, state: StateT) -> Callable[[npt.NDArray[np.float32]], float] | None:  # noqa: ARG002
+        """Return a function that tells the response to one event, without what arrays cost; None where there is none.
+
+        It takes transformed inputs, an array of float32 numbers of shape (n_variables,), and returns exactly what
+        `predict` does, or something that is not finite if a value is no number. Thread-safe.
+        """
+        return None
+
     @abstractmethod
     def write_state(self, state: StateT, weights: Element) -> Mapping[str, bytes]:
         """Fill the ``<Weights>`` element; return the files, if any, that have to lie beside the weight file.

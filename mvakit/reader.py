@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import isfinite
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,8 @@ from mvakit.variables import split_definition
 __all__ = ["RReader", "Reader", "responses"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_NOTHING: Final = bytearray()  # joined with others it gives memory that may be written to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,10 @@ class Reader:
                     )
                 spectators.append(buffer)
         buffers = list(self._variables.values())
-        self._booked[tag] = _Booked(model, order, [buffers[i] for i in order] if buffers else [], spectators)
+        chosen = [buffers[i] for i in order] if buffers else []
+        single = model.single_event() if chosen else None
+        joined = all(_is_single(buffer) for buffer in chosen)
+        self._booked[tag] = _Booked(model, order, chosen, spectators, single, joined)
         self.log.info(f"Booked {model!r} as {tag!r}")
         return model
 
@@ -145,6 +151,10 @@ class Reader:
         float
             The response; an array of them where `values` is an array of events.
         """
+        if len(arguments) == 1 and isinstance(arguments[0], str):
+            alone = self._find(arguments[0]).evaluate_one()
+            if alone is not None:
+                return alone
         booked, response = self._evaluate("EvaluateMVA", arguments)
         if response.ndim != 1:
             raise MethodError(
@@ -258,10 +268,39 @@ class _CValue:
 
 @dataclass(frozen=True, slots=True)
 class _Booked:
+    """A model and where its inputs lie.
+
+    Attributes
+    ----------
+    model : Model
+    order : list of int
+        Of each variable of the model its place among those of the Reader.
+    buffers, spectators : list
+    single : callable or None
+        Tells the response to one event.
+    joined : bool
+        Whether every buffer is one float32 number in memory, so that all can be copied at once.
+    """
+
     model: Model
     order: list[int]
     buffers: list[Any]
     spectators: list[Any]
+    single: Callable[[npt.NDArray[np.float32]], float] | None
+    joined: bool
+
+    def evaluate_one(self) -> float | None:
+        """Return the response to what the buffers hold, or None where `evaluate` has to be asked, or to say what is wrong."""
+        if self.single is None:
+            return None
+        if self.joined:
+            x = np.frombuffer(_NOTHING.join(self.buffers), np.float32)
+            if len(x) != len(self.buffers):  # one has been given another size
+                return None
+        else:
+            x = np.array([buffer[0] for buffer in self.buffers], np.float32)
+        response = self.single(x)
+        return response if isfinite(response) else None
 
     def evaluate(self, values: Any, efficiency: float | None) -> FloatArray:
         if values is None:
@@ -278,6 +317,15 @@ class _Booked:
             np.array([[buffer[0] for buffer in self.spectators]], dtype=np.float64) if self.spectators else None
         )
         return self.model.predict(inputs, spectators, efficiency)
+
+
+def _is_single(buffer: Any) -> bool:
+    """Whether a buffer is one float32 number in memory."""
+    try:
+        with memoryview(buffer) as view:
+            return view.format == "f" and view.shape == (1,)
+    except TypeError:  # a list, for example
+        return False
 
 
 def _names(bound: str) -> tuple[str, ...]:

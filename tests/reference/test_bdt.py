@@ -69,6 +69,11 @@ def read_state(path: Path) -> BDTState:
 
 
 def train(sample: Sample, options: str, labels: tuple[str, ...]) -> tuple[BDT, BDTState]:
+    """Train with the cuts where TMVA has them."""
+    return train_as_it_is(sample, options + ":ExactCuts", labels)
+
+
+def train_as_it_is(sample: Sample, options: str, labels: tuple[str, ...]) -> tuple[BDT, BDTState]:
     context = FitContext(AnalysisType.CLASSIFICATION, "BDT", tuple(define(v) for v in labels), ("Signal", "Background"))
     method = BDT(BDTOptions.parse(options))
     method.check(context)
@@ -239,18 +244,20 @@ def weighted_roc_integral(response: np.ndarray, signal: np.ndarray, weight: np.n
 
 @compiled
 @pytest.mark.parametrize("run", ["class/BDT", "class/BDTB", "class/BDTG", "higgs/BDT"])
-def test_the_mean_of_five_seeds_separates_as_well_as_tmva(reference, run):
+@pytest.mark.parametrize("fit", [train, train_as_it_is], ids=["ExactCuts", "default"])
+def test_the_mean_of_five_seeds_separates_as_well_as_tmva(reference, run, fit):
     name, title = run.split("/")
     sample, _ = tutorial_sample(reference, name, "TrainTree")
     test, columns = tutorial_sample(reference, name, "TestTree")
     found = []
     for seed in range(1, 6):
-        method, state = train(sample, f"{RUNS[run]}:RandomSeed={seed}", FILES[name][2])
+        method, state = fit(sample, f"{RUNS[run]}:RandomSeed={seed}", FILES[name][2])
         found.append(weighted_roc_integral(method.predict(state, test.X), test.is_signal, test.weight))
     assert len(set(found)) == 5
     theirs = weighted_roc_integral(columns[title], test.is_signal, test.weight)
     assert np.mean(found) > theirs - 0.002
-    assert found[0] == pytest.approx(theirs, abs=1e-6)
+    if fit is train:
+        assert found[0] == pytest.approx(theirs, abs=1e-6)
 
 
 @compiled

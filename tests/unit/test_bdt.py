@@ -10,16 +10,19 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from mvakit_methods.bdt import BDT, BDTOptions, application, boosting, team
+from mvakit_methods.bdt import BDT, BDTOptions, application, boosting, splits, team
 from mvakit_methods.bdt import compiled as compiled_module
 from mvakit_methods.bdt.criteria import CRITERIA, GINI, separation_gain, separation_index
 from mvakit_methods.bdt.events import prepare
 from mvakit_methods.bdt.randomness import draw_counts, subset_drawer
+from mvakit_methods.bdt.trees import CompleteTrees
 from numba import config
 
+from mvakit.columnstore import Space
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MvakitWarning, OptionError
 from mvakit.method import FitContext
+from mvakit.modelfile import same_parts
 from mvakit.progress import Messenger
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable, define
@@ -117,7 +120,7 @@ def best_cut(X, signal, weight, n_cuts: int, min_size: float, index=gini) -> tup
 
 def test_the_first_tree_of_adaboost_and_the_weights_it_leaves():
     train = sample()
-    _, state = fit(train, "NTrees=2:MaxDepth=1:nCuts=7:MinNodeSize=10%:AdaBoostBeta=0.7")
+    _, state = fit(train, "NTrees=2:MaxDepth=1:nCuts=7:ExactCuts:MinNodeSize=10%:AdaBoostBeta=0.7")
     weight, signal = balanced(train), train.is_signal
     for i in (0, 1):
         tree = trees(state)[i]
@@ -181,7 +184,7 @@ def test_the_trees_of_gradient_boosting_add_friedman_s_steps():
             here = np.array([end == id(node) for end in ends])
             w, t = weight[here], r[here]
             step = 0.3 / 2 * np.sum(w * t) / np.sum(w**2 * np.abs(t) * (1 - np.abs(t)))
-            assert node["response"] == pytest.approx(step, rel=1e-5)
+            assert node["response"] == pytest.approx(step, rel=1e-5, abs=1e-8)
             mean = np.average(t, weights=w)
             assert node["rms"] == pytest.approx(np.sqrt(np.average((t - mean) ** 2, weights=w)), rel=1e-4)
             assert node["purity"] == pytest.approx(w[signal[here]].sum() / w.sum(), rel=1e-5)
@@ -191,7 +194,7 @@ def test_the_trees_of_gradient_boosting_add_friedman_s_steps():
 
 def test_gradient_boosting_chooses_the_cut_that_leaves_the_least_variance():
     train = sample()
-    _, state = fit(train, "BoostType=Grad:NTrees=1:MaxDepth=1:nCuts=9:MinNodeSize=5%")
+    _, state = fit(train, "BoostType=Grad:NTrees=1:MaxDepth=1:nCuts=9:ExactCuts:MinNodeSize=5%")
 
     def variance(s: float, b: float) -> float:
         return s * b / (s + b) ** 2 if s + b > 0 else 0.0
@@ -202,12 +205,24 @@ def test_gradient_boosting_chooses_the_cut_that_leaves_the_least_variance():
     assert (root["variable"], root["cut"]) == (variable, pytest.approx(cut, rel=1e-6))
 
 
-@pytest.mark.parametrize("cuts", ["20", "-1"])
-def test_sums_of_equal_weights_are_numbers_of_events(cuts, monkeypatch):
+@pytest.mark.parametrize("cuts", ["20:ExactCuts", "20", "-1", "-1:UseBaggedBoost"])
+@pytest.mark.parametrize("kind", ["EQUAL_WEIGHTS", "CLASS_WEIGHTS"])
+def test_sums_of_equal_weights_are_numbers_of_events(cuts, kind, monkeypatch):
     train = sample(weights=False)
+    if kind == "CLASS_WEIGHTS":
+        train = train.select(np.flatnonzero(train.is_signal | (np.arange(len(train)) % 3 == 0)))
     text = f"BoostType=Grad:NTrees=4:nCuts={cuts}"
+    seen = []
+    of_extremes = boosting.kind_of_sums
+
+    def spy(extremes):
+        seen.append(of_extremes(extremes))
+        return seen[-1]
+
+    monkeypatch.setattr(boosting, "kind_of_sums", spy)
     short = fit(train, text)[1]
-    monkeypatch.setattr(boosting, "_all_equal", lambda weight: False)
+    assert seen == [getattr(splits, kind)]
+    monkeypatch.setattr(boosting, "kind_of_sums", lambda extremes: splits.WEIGHTED)
     full = fit(train, text)[1]
     np.testing.assert_array_equal(short.nodes.cut, full.nodes.cut)
     np.testing.assert_array_equal(short.nodes.response, full.nodes.response)
@@ -222,10 +237,69 @@ SEPARATIONS = {
 }
 
 
+@pytest.mark.parametrize("text", ["", ":UseBaggedBoost"])
+def test_equal_steps_move_to_the_nearest_edges(text):
+    """240 distinct values make 239 edges: those between neighbours; a step goes to the nearest one.
+
+    The range of a node ends with its own event in the outermost bins, in others with the edge of the bin.
+    """
+    train = sample()
+    _, state = fit(train, "NTrees=1:MaxDepth=2:nCuts=7:MinNodeSize=10%:!UseYesNoLeaf" + text)
+    count = draw_counts(1234, 240, 0.6) if text else np.ones(240, np.uint8)
+    drawn = np.repeat(np.arange(240), count)
+    X, signal, weight = train.X[drawn].astype(float), train.is_signal[drawn], balanced(train)[drawn]
+    tree = trees(state)[0]
+
+    def best(members: np.ndarray) -> tuple[int, float]:
+        found = (0.0, -1, 0.0)
+        s, b = weight[members & signal].sum(), weight[members & ~signal].sum()
+        for f in range(3):
+            values = np.sort(train.X[:, f].astype(float))
+            edges = ((values[1:] + values[:-1]) / 2).astype(np.float32)
+            x = X[:, f]
+            low, high = x[members].min(), x[members].max()
+            low = low if low < edges[0] else edges[edges <= low].max()
+            high = high if high >= edges[-1] else edges[edges > high].min()
+            for step in np.linspace(low, high, 9)[1:-1]:
+                cut = edges[np.argmin(np.abs(edges - step))]
+                sides = [members & (x < cut), members & (x >= cut)]
+                if min(min(m.sum(), weight[m].sum()) for m in sides) < 0.1 * len(drawn):
+                    continue
+                gain = gini(s, b) - sum(
+                    weight[m].sum() / (s + b) * gini(weight[m & signal].sum(), weight[m & ~signal].sum()) for m in sides
+                )
+                if gain > found[0] + 1e-9:
+                    found = gain, f, float(cut)
+        return found[1:]
+
+    root = tree[0]
+    right = X[:, root["variable"]] >= root["cut"]
+    for node, members in ((root, np.full(len(X), True)), (tree[root["left"]], ~right), (tree[root["right"]], right)):
+        assert (node["variable"], node["cut"] if node["variable"] >= 0 else 0.0) == best(members)
+
+
+def test_codes_and_values_of_whole_numbers_make_the_same_forest():
+    """Both cut at every whole number: all that differs is how sums are made, whatever boosting does to the weights."""
+    rng = np.random.default_rng(21)
+    index = np.arange(2000) % 2
+    X = rng.poisson(np.where(index == 0, 9, 7)[:, None], (2000, 2)).astype(np.float32)
+    train = Sample(X, index, rng.uniform(0.5, 2.0, 2000))
+    variables = tuple(Variable(label, label, type="I") for label in "ab")
+    whole = FitContext(AnalysisType.CLASSIFICATION, "BDT", variables, ("Signal", "Background"))
+    for text in ("AdaBoostBeta=1", "UseBaggedBoost", "BoostType=Grad", "BoostType=RealAdaBoost"):
+        a, b = (
+            BDT(BDTOptions.parse(f"NTrees=25:MaxDepth=4:MinNodeSize=1%:{text}:{how}")).fit(train, whole)
+            for how in ("ExactCuts", "!ExactCuts")
+        )
+        np.testing.assert_array_equal(a.nodes.variable, b.nodes.variable)
+        np.testing.assert_array_equal(a.nodes.cut, b.nodes.cut)
+        np.testing.assert_allclose(a.boost_weight, b.boost_weight, rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", SEPARATIONS)
 def test_separation_types(name):
     train = sample(seed=8)
-    text = f"NTrees=1:MaxDepth=1:nCuts=11:MinNodeSize=4%:SeparationType={name}:!UseYesNoLeaf"
+    text = f"NTrees=1:MaxDepth=1:nCuts=11:ExactCuts:MinNodeSize=4%:SeparationType={name}:!UseYesNoLeaf"
     found, variable, cut = best_cut(train.X, train.is_signal, balanced(train), 11, 9.6, SEPARATIONS[name])
     if found == 0:
         with pytest.raises(MethodError, match="no cut separates"):
@@ -267,7 +341,9 @@ def test_edges_of_bins_find_the_best_of_all_cuts():
     assert root["cut"] == np.float32((float(where[1]) + float(where[2])) / 2)
 
 
-@pytest.mark.parametrize("text", ["nCuts=6", "nCuts=-1", "nCuts=-1:BoostType=Grad", "BoostType=Grad:nCuts=6"])
+@pytest.mark.parametrize(
+    "text", ["nCuts=6:ExactCuts", "nCuts=-1", "nCuts=-1:BoostType=Grad", "BoostType=Grad:nCuts=6:ExactCuts"]
+)
 def test_events_that_come_in_several_pieces(text):
     """More events than a kernel takes at once: every sum has to hold them all."""
     n = 70_000
@@ -326,17 +402,17 @@ def test_deeper_trees_begin_as_shallower_ones(text):
 
 
 def test_histograms_by_subtraction_and_by_counting_make_the_same_trees(monkeypatch):
-    from mvakit_methods.bdt import grower
+    from mvakit_methods.bdt import searches
 
     train = sample(600)
     text = "NTrees=5:MaxDepth=6:MinNodeSize=0.5%:nCuts=-1:!UseYesNoLeaf"
     a = fit(train, text)[1]
-    monkeypatch.setattr(grower, "_HISTOGRAM_BYTES", 0)
+    monkeypatch.setattr(searches, "_HISTOGRAM_BYTES", 0)
     b = fit(train, text)[1]
     np.testing.assert_array_equal(a.nodes.cut, b.nodes.cut)
     np.testing.assert_array_equal(a.nodes.purity, b.nodes.purity)
     # Kept for some levels only.
-    monkeypatch.setattr(grower, "_HISTOGRAM_BYTES", 4 * 3 * 256 * 24)
+    monkeypatch.setattr(searches, "_HISTOGRAM_BYTES", 4 * 3 * 256 * 24)
     np.testing.assert_array_equal(a.nodes.cut, fit(train, text)[1].nodes.cut)
 
 
@@ -404,11 +480,11 @@ def test_signal_and_background_are_balanced():
     train = train.select(np.flatnonzero(train.is_signal | (np.arange(90) % 3 == 0)))
     for text, ratio in (("", 1.0), ("SigToBkgFraction=0.25", 0.25)):
         events = prepare(train, BDTOptions.parse(text), context().log)
-        weight = events.weight * events.boost
+        weight = events.weight * events.factor[events.group]
         assert weight.sum() == pytest.approx(len(train))
-        assert weight[events.signal].sum() / weight[~events.signal].sum() == pytest.approx(ratio)
+        assert weight[events.group == 0].sum() / weight[events.group == 1].sum() == pytest.approx(ratio)
     events = prepare(train, BDTOptions.parse("SkipNormalization"), context().log)
-    np.testing.assert_array_equal(events.weight * events.boost, train.weight)
+    np.testing.assert_array_equal(events.weight * events.factor[events.group], train.weight)
 
 
 @pytest.mark.parametrize("boost", ["AdaBoost", "Grad"])
@@ -467,8 +543,8 @@ def test_negative_weights_are_kept(caplog):
     events = prepare(train, BDTOptions.parse("Pray"), context().log)
     assert "22 events with negative weights are used in the training" in caplog.text
     assert np.sum(events.weight < 0) == 22
-    weight = events.weight * events.boost
-    assert weight[events.signal].sum() == pytest.approx(weight[~events.signal].sum())
+    weight = events.weight * events.factor[events.group]
+    assert weight[events.group == 0].sum() == pytest.approx(weight[events.group == 1].sum())
 
 
 def test_negative_weights_are_paired_away():
@@ -478,7 +554,7 @@ def test_negative_weights_are_paired_away():
     index = np.array([0, 0, 0, 0, 0, 1, 1])
     options = BDTOptions.parse("NegWeightTreatment=PairNegWeightsGlobal:SkipNormalization")
     events = prepare(Sample(X, index, weight), options, context(1).log)
-    np.testing.assert_allclose(events.X[:, 0], [0.0, 1.5, 9.0, 1.1, 4.0])
+    np.testing.assert_allclose(events.columns()[0], [0.0, 1.5, 9.0, 1.1, 4.0])
     np.testing.assert_allclose(events.weight, [0.75, 1.5, 1.0, 5.0, 0.5])
     # Distances are measured in units of the spread: y hardly varies, so that it decides.
     X = np.array([[0, 0], [1, 0.1], [5, 0.001], [100, 0], [-100, 0.1]], np.float32)
@@ -691,6 +767,22 @@ def test_threads_do_not_change_a_forest(monkeypatch):
             np.testing.assert_array_equal(found[0].boost_weight, other.boost_weight)
 
 
+@pytest.mark.parametrize("text", ["", "BoostType=Grad:nCuts=-1", "nCuts=20:ExactCuts"])
+def test_mapped_events_grow_the_same_forest(text, tmp_path, monkeypatch):
+    monkeypatch.setattr(team, "_WORTH_SHARING", 0)
+    train = sample(70_000 if not config.DISABLE_JIT else 300)
+    space = Space(1, tmp_path)
+    X, index, weight = (space.empty(a.shape, a.dtype) for a in (train.X, train.class_index, train.weight))
+    X[:], index[:], weight[:] = train.X, train.class_index, train.weight
+    assert config.DISABLE_JIT or isinstance(X, np.memmap)
+    mapped = Sample(X, index, weight, space=space)
+    monkeypatch.setattr(team, "default_workers", lambda: 1)
+    expected = fit(train, f"NTrees=3:{text}")[1]
+    for workers in (1, 2):
+        monkeypatch.setattr(team, "default_workers", lambda workers=workers: workers)
+        assert same_parts(fit(mapped, f"NTrees=3:{text}")[1], expected)
+
+
 def test_a_team_hands_on_what_goes_wrong():
     def work(begin: int, end: int) -> None:
         if end == 10:
@@ -739,10 +831,34 @@ def test_responses_are_those_of_the_trees_whatever_the_number_of_events(depth, t
         np.testing.assert_array_equal(method.predict(state, X[:n]), response[:n])
     singles = np.concatenate([method.predict(state, X[i : i + 1]) for i in range(40)])
     np.testing.assert_array_equal(singles, response[:40])
+    one = method.single_event(state)
+    assert [one(x) for x in X] == response.tolist()
+    assert math.isnan(one(np.array([0.0, 0.0, np.nan], np.float32)))
     monkeypatch.setattr(team, "_WORTH_SHARING", 0)
     np.testing.assert_array_equal(application.respond(state, X, workers=3), response)
     assert method.predict(state, X[:0]).shape == (0,)
     np.testing.assert_array_equal(method.predict(state, X.astype(np.float64)), response)
+
+
+def test_codes_say_all_that_comparisons_do():
+    rng = np.random.default_rng(1)
+    n_trees = 300 if not config.DISABLE_JIT else 90
+    variable = rng.choice(3, (n_trees, 7), p=[0.02, 0.08, 0.9]).astype(np.uint32)
+    cut = rng.normal(size=variable.shape).astype(np.float32)
+    cut[:3, 0] = np.nan, np.inf, -np.inf
+    trees = CompleteTrees(3, variable, cut, rng.normal(size=(n_trees, 8)))
+    coded = trees.coded()
+    # Few cuts and many, and more than one byte can tell.
+    of_each = [np.isfinite(coded.edges[coded.column_variable == f]).sum() for f in range(3)]
+    assert of_each[0] < 64
+    assert config.DISABLE_JIT or 64 <= of_each[1] <= 255 < of_each[2]
+    X = np.concatenate([rng.normal(size=(1500, 3)), np.full((1, 3), np.nan), np.full((1, 3), np.inf)])
+    X = np.concatenate([X, np.full((1, 3), -np.inf), np.zeros((1, 3))]).astype(np.float32)
+    X[:200, 2] = cut[variable == 2][:200]
+    found, expected = np.empty(len(X)), np.empty(len(X))
+    application._complete(X, *coded.arrays(), 0, 2, found)
+    application._one_by_one(X, *trees.arrays(), 0, len(X), expected)
+    np.testing.assert_array_equal(found, expected)
 
 
 @compiled

@@ -68,6 +68,41 @@ def test_buffers_of_every_kind(weights: Path, model: Model, make: Any) -> None:
         assert reader.EvaluateMVA("F") == model.predict([values])[0]
 
 
+@pytest.mark.parametrize("make", BUFFERS)
+@pytest.mark.parametrize("options", ["NTrees=20:BoostType=Grad:nCuts=-1", "NTrees=5:VarTransform=D"])
+def test_one_event_gets_the_response_of_many(data: DataSet, tmp_path: Path, make: Any, options: str) -> None:
+    model = train(data, "BDT", options, title="B")
+    assert (model.single_event() is None) == ("VarTransform" in options)
+    reader, buffers = Reader("!Color:Silent"), [make() for _ in range(3)]
+    for place in (2, 0, 1):
+        reader.AddVariable(model.variables[place].expression, buffers[place])
+    reader.BookMVA("B", model.save(tmp_path / "B.weights.xml"))
+
+    def put(values: list[float]) -> None:
+        for buffer, value in zip(buffers, values, strict=True):
+            if isinstance(buffer, ctypes.c_float):
+                buffer.value = value
+            else:
+                buffer[0] = value
+
+    for values, expected in zip(data.test.X[:50].tolist(), model.predict(data.test.X).tolist(), strict=False):
+        put(values)
+        assert reader.EvaluateMVA("B") == expected
+    put([1.0, float("nan"), 2.0])
+    with pytest.raises(DataError, match="the variable 'b' of event 0 is not a number"):
+        reader.EvaluateMVA("B")
+
+
+def test_a_buffer_that_has_grown_is_still_one_number(data: DataSet, tmp_path: Path) -> None:
+    model = train(data, "BDT", "NTrees=20", title="B")
+    reader, buffers = Reader("!Color:Silent"), [array("f", [x]) for x in (0.5, -1.0, 2.0)]
+    for variable, buffer in zip(model.variables, buffers, strict=True):
+        reader.AddVariable(variable.expression, buffer)
+    reader.BookMVA("B", model.save(tmp_path / "B.weights.xml"))
+    buffers[1].append(7.0)
+    assert reader.EvaluateMVA("B") == model.predict([[0.5, -1.0, 2.0]])[0]
+
+
 def test_variables_in_any_order_by_expression_or_label(weights: Path, model: Model) -> None:
     reader = Reader(Silent=True)
     for expression, value in (("c*c", 2.0), ("a + b", 0.5), ("b", -1.0)):

@@ -1,13 +1,15 @@
 """Applying a forest: the sum over the trees of what the leaf of an event says.
 
-Small trees are laid out as complete ones. Events then come in blocks of 128, variable after variable, and all
-comparisons of a tree of depth 3 are made without a branch, so that the loop over events can use vector instructions.
+Small trees are laid out as complete ones. Events then come in blocks, variable after variable, as numbers of cuts that the
+values are not below: one byte each, which says all that a comparison with a cut does. All comparisons of a tree are made
+without a branch, so that the loops over events can use vector instructions.
 The trees are added in their order, whatever the number of events and of threads: an event alone gets the same response,
 bit for bit, as among a million others.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -18,18 +20,44 @@ from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.fisher_cuts import fisher_values
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.team import team
-from mvakit_methods.bdt.trees import UNROLLED_DEPTH, CompleteTrees, FlatTrees
+from mvakit_methods.bdt.trees import CompleteTrees, FlatTrees
 
-__all__ = ["respond"]
+__all__ = ["respond", "single_event"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
-_BLOCK: Final = 128
+_BLOCK: Final = 1024
+# Events whose values lie ready at once while they are compared with the cuts of one variable after the other.
+_PART: Final = 256
 _CHUNK: Final = 1 << 14
-_FEW: Final = 8
+_FEW: Final = 128  # a block would take longer
 _EPSILON: Final = 2.0**-52
 _LARGEST_EXPONENT: Final = 700.0  # the response is -1 long before
+
+
+@kernel
+def _walk_complete(x: Array, depth: int, variable: Array, cut: Array, value: Array) -> float:
+    """Add up what complete trees say of one event."""
+    first_leaf, total = np.uint32((1 << depth) - 1), 0.0
+    for t in range(variable.shape[0]):
+        k = np.uint32(0)
+        for _ in range(depth):
+            k = np.uint32(2) * k + (np.uint32(2) if x[variable[t, k]] >= cut[t, k] else np.uint32(1))
+        total += value[t, k - first_leaf]
+    return total
+
+
+@kernel
+def _walk_flat(x: Array, root: Array, variable: Array, cut: Array, children: Array, value: Array) -> float:
+    """Add up what trees of any shape say of one event."""
+    total = 0.0
+    for t in range(root.size):
+        k = root[t]
+        while children[k, 0] != k:
+            k = children[k, 1 if x[variable[k]] >= cut[k] else 0]
+        total += value[k]
+    return total
 
 
 @kernel
@@ -37,15 +65,8 @@ def _one_by_one(
     X: Array, depth: int, variable: Array, cut: Array, value: Array, begin: int, end: int, out: Array
 ) -> None:
     """Walk through complete trees event by event."""
-    first_leaf = np.uint32((1 << depth) - 1)
     for e in range(begin, end):
-        x, total = X[e], 0.0
-        for t in range(variable.shape[0]):
-            k = np.uint32(0)
-            for _ in range(depth):
-                k = np.uint32(2) * k + (np.uint32(2) if x[variable[t, k]] >= cut[t, k] else np.uint32(1))
-            total += value[t, k - first_leaf]
-        out[e] = total
+        out[e] = _walk_complete(X[e], depth, variable, cut, value)
 
 
 @kernel
@@ -54,13 +75,25 @@ def _walk(
 ) -> None:
     """Walk through trees of any shape event by event."""
     for e in range(begin, end):
-        x, total = X[e], 0.0
-        for t in range(root.size):
-            k = root[t]
-            while children[k, 0] != k:
-                k = children[k, 1 if x[variable[k]] >= cut[k] else 0]
-            total += value[k]
-        out[e] = total
+        out[e] = _walk_flat(X[e], root, variable, cut, children, value)
+
+
+@kernel
+def _complete_alone(x: Array, depth: int, variable: Array, cut: Array, value: Array) -> float:
+    """Return the sum for an event, or nan if one of its values is no number."""
+    for f in range(x.size):
+        if np.isnan(x[f]):
+            return np.nan
+    return _walk_complete(x, depth, variable, cut, value)
+
+
+@kernel
+def _flat_alone(x: Array, root: Array, variable: Array, cut: Array, children: Array, value: Array) -> float:
+    """Return the sum for an event, or nan if one of its values is no number."""
+    for f in range(x.size):
+        if np.isnan(x[f]):
+            return np.nan
+    return _walk_flat(x, root, variable, cut, children, value)
 
 
 @kernel
@@ -99,60 +132,94 @@ def _around_the_median(
 
 
 @kernel
-def _transpose(X: Array, start: int, size: int, block: Array) -> None:
-    for e in range(size):
-        for f in range(X.shape[1]):
-            block[f, e] = X[start + e, f]
+def _encode(X: Array, variable: Array, edges: Array, start: int, size: int, codes: Array) -> None:
+    """Write the codes of the events from `start` on: how many edges of each column their values are not below."""
+    values, coarse = np.zeros((X.shape[1], _PART), np.float32), np.empty(_PART, np.int32)
+    for first in range(0, size, _PART):
+        n = min(_PART, size - first)
+        for e in range(n):
+            for f in range(X.shape[1]):
+                values[f, e] = X[start + first + e, f]
+        for q in range(variable.size):
+            x, edge, code = values[variable[q]], edges[q], codes[q, first : first + n]
+            # Fifteen comparisons with vector instructions, then few halvings, each of which has to wait for the one before.
+            few = np.isnan(edge[63])
+            step = 4 if few else 16
+            coarse[:] = 0
+            for j in range(step - 1, 15 * step, step):
+                c = edge[j]
+                for e in range(_PART):
+                    coarse[e] += np.int32(1) if x[e] >= c else np.int32(0)
+            if few:
+                for e in range(n):
+                    k = 4 * coarse[e]
+                    k += 2 if x[e] >= edge[k + 1] else 0
+                    code[e] = k + (1 if x[e] >= edge[k] else 0)
+            else:
+                for e in range(n):
+                    k = 16 * coarse[e]
+                    k += 8 if x[e] >= edge[k + 7] else 0
+                    k += 4 if x[e] >= edge[k + 3] else 0
+                    k += 2 if x[e] >= edge[k + 1] else 0
+                    code[e] = k + (1 if x[e] >= edge[k] else 0)
 
 
 @kernel
-def _unrolled(X: Array, variable: Array, cut: Array, value: Array, begin: int, end: int, out: Array) -> None:
-    """Apply complete trees of depth 3 to the blocks `begin` to `end`, all comparisons made and no branch taken."""
-    block, total = np.zeros((X.shape[1], _BLOCK), np.float32), np.empty(_BLOCK)
-    for b in range(begin, end):
-        start = b * _BLOCK
-        size = min(_BLOCK, X.shape[0] - start)
-        _transpose(X, start, size, block)
+def _leaves(codes: Array, w: Array, c: Array, n_lowest: int, found: Array) -> None:
+    """Write into row 1 of `found` in which leaf of a tree each event ends, from the three lowest levels upwards."""
+    # Row k holds what is found below node k - 1: no loop writes the row that it reads. All is in one function, as arrays
+    # are costly to hand on, and both loops go upwards: so all loops over events become vector instructions.
+    for j in range(n_lowest):
+        # A node, its children, and theirs.
+        k, i = n_lowest + j, 8 * j
+        p, q = 2 * k, 4 * k
+        x0, x1, x2, x3, x4, x5, x6 = (
+            codes[w[k - 1]], codes[w[p - 1]], codes[w[p]], codes[w[q - 1]], codes[w[q]], codes[w[q + 1]], codes[w[q + 2]]
+        )  # fmt: skip
+        c0, c1, c2, c3, c4, c5, c6 = c[k - 1], c[p - 1], c[p], c[q - 1], c[q], c[q + 1], c[q + 2]
+        v0, v1, v2, v3 = np.uint8(i), np.uint8(i + 1), np.uint8(i + 2), np.uint8(i + 3)
+        v4, v5, v6, v7 = np.uint8(i + 4), np.uint8(i + 5), np.uint8(i + 6), np.uint8(i + 7)
+        here = found[k]
         for e in range(_BLOCK):
-            total[e] = 0.0
-        for t in range(variable.shape[0]):
-            w, c, v = variable[t], cut[t], value[t]
-            x0, x1, x2, x3, x4, x5, x6 = (
-                block[w[0]], block[w[1]], block[w[2]], block[w[3]], block[w[4]], block[w[5]], block[w[6]]
-            )  # fmt: skip
-            c0, c1, c2, c3, c4, c5, c6 = c[0], c[1], c[2], c[3], c[4], c[5], c[6]
-            v0, v1, v2, v3, v4, v5, v6, v7 = v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7]
-            for e in range(_BLOCK):
-                left = (v3 if x4[e] >= c4 else v2) if x1[e] >= c1 else (v1 if x3[e] >= c3 else v0)
-                right = (v7 if x6[e] >= c6 else v6) if x2[e] >= c2 else (v5 if x5[e] >= c5 else v4)
-                total[e] += right if x0[e] >= c0 else left
-        for e in range(size):
-            out[start + e] = total[e]
+            left = (v3 if x4[e] >= c4 else v2) if x1[e] >= c1 else (v1 if x3[e] >= c3 else v0)
+            right = (v7 if x6[e] >= c6 else v6) if x2[e] >= c2 else (v5 if x5[e] >= c5 else v4)
+            here[e] = right if x0[e] >= c0 else left
+    for j in range(1, n_lowest):
+        k = n_lowest - j
+        x0, c0, below, above, here = codes[w[k - 1]], c[k - 1], found[2 * k], found[2 * k + 1], found[k]
+        for e in range(_BLOCK):
+            high, low = above[e], below[e]
+            here[e] = high if x0[e] >= c0 else low
 
 
 @kernel
-def _by_level(
-    X: Array, depth: int, variable: Array, cut: Array, value: Array, begin: int, end: int, out: Array
-) -> None:
-    """Apply complete trees to the blocks `begin` to `end`, all events going down one level at a time."""
-    block, total = np.zeros((X.shape[1], _BLOCK), np.float32), np.empty(_BLOCK)
-    node, first_leaf = np.empty(_BLOCK, np.uint32), np.uint32((1 << depth) - 1)
+def _complete(
+    X: Array, depth: int, column_variable: Array, edges: Array, column: Array, code: Array, value: Array,
+    begin: int, end: int, out: Array,
+) -> None:  # fmt: skip
+    """Apply complete trees to the blocks `begin` to `end`; what they take is told in `CodedTrees`."""
+    codes, total = np.zeros((column_variable.size, _BLOCK), np.uint8), np.empty(_BLOCK)
+    n_lowest, n_trees = 1 << (depth - 3), column.shape[0]
+    found = np.empty((4, 2 * n_lowest, _BLOCK), np.uint8)
     for b in range(begin, end):
         start = b * _BLOCK
         size = min(_BLOCK, X.shape[0] - start)
-        _transpose(X, start, size, block)
-        for e in range(_BLOCK):
-            total[e] = 0.0
-        for t in range(variable.shape[0]):
-            w, c, v = variable[t], cut[t], value[t]
+        _encode(X, column_variable, edges, start, size, codes)
+        total[:] = 0.0
+        # Four trees at a time, which are added in their order.
+        whole = n_trees // 4 * 4
+        for t in range(0, whole, 4):
+            for s in range(4):
+                _leaves(codes, column[t + s], code[t + s], n_lowest, found[s])
+            i0, i1, i2, i3 = found[0, 1], found[1, 1], found[2, 1], found[3, 1]
+            v0, v1, v2, v3 = value[t], value[t + 1], value[t + 2], value[t + 3]
             for e in range(_BLOCK):
-                node[e] = 0
-            for _ in range(depth):
-                for e in range(_BLOCK):
-                    k = node[e]
-                    node[e] = np.uint32(2) * k + (np.uint32(2) if block[w[k], e] >= c[k] else np.uint32(1))
+                total[e] = (((total[e] + v0[i0[e]]) + v1[i1[e]]) + v2[i2[e]]) + v3[i3[e]]
+        for t in range(whole, n_trees):
+            _leaves(codes, column[t], code[t], n_lowest, found[0])
+            i0, v0 = found[0, 1], value[t]
             for e in range(_BLOCK):
-                total[e] += v[node[e] - first_leaf]
+                total[e] += v0[i0[e]]
         for e in range(size):
             out[start + e] = total[e]
 
@@ -162,7 +229,7 @@ def _sum(trees: CompleteTrees | FlatTrees, X: npt.NDArray[np.float32], workers: 
     n = len(X)
     out = np.empty(n)
     if isinstance(trees, FlatTrees):
-        arrays = (trees.root, trees.variable, trees.cut, trees.children, trees.value)
+        arrays = trees.arrays()
         if n <= _FEW:
             _walk(X, *arrays, 0, n, out)
         else:
@@ -170,14 +237,13 @@ def _sum(trees: CompleteTrees | FlatTrees, X: npt.NDArray[np.float32], workers: 
                 crew.run(lambda begin, end: _walk(X, *arrays, begin, end, out), n, 20.0 * n * len(trees.root))
         return out
     if n <= _FEW:
-        _one_by_one(X, trees.depth, trees.variable, trees.cut, trees.value, 0, n, out)
+        _one_by_one(X, *trees.arrays(), 0, n, out)
         return out
 
+    coded = trees.coded()
+
     def apply(begin: int, end: int) -> None:
-        if trees.depth == UNROLLED_DEPTH:
-            _unrolled(X, trees.variable, trees.cut, trees.value, begin, end, out)
-        else:
-            _by_level(X, trees.depth, trees.variable, trees.cut, trees.value, begin, end, out)
+        _complete(X, *coded.arrays(), begin, end, out)
 
     with team(workers) as crew:
         crew.run(apply, -(-n // _BLOCK), 1.0 * n * len(trees.value) * trees.depth)
@@ -198,7 +264,7 @@ def _medians(state: BDTState, X: npt.NDArray[np.float32], workers: int | None) -
     """Return the mean of the responses around their weighted median."""
     trees, out = state.layout, np.empty(len(X))
     assert isinstance(trees, FlatTrees)
-    arrays = (trees.root, trees.variable, trees.cut, trees.children, trees.value, state.weight)
+    arrays = (*trees.arrays(), state.weight)
 
     def apply(begin: int, end: int) -> None:
         _around_the_median(X, *arrays, begin, end, out)
@@ -242,6 +308,37 @@ def respond(state: BDTState, X: npt.NDArray[np.float32], workers: int | None = N
         verdict = state.preselection.verdict(X)
         response = np.where(verdict != 0, verdict, response)
     return response
+
+
+def single_event(state: BDTState) -> Callable[[npt.NDArray[np.float32]], float] | None:
+    """Return what tells the response to one event, bit for bit as `respond`; None if it takes more than the sum of the trees.
+
+    It answers nan if a value is no number.
+    """
+    if state.median or state.analysis is AnalysisType.MULTICLASS:
+        return None
+    if state.preselection is not None or len(state.nodes.discriminants):
+        return None
+    trees, exp, norm = state.layout, np.exp, state.norm
+    walk: Callable[..., float] = _complete_alone if isinstance(trees, CompleteTrees) else _flat_alone
+    arrays = trees.arrays()
+
+    def mean(x: npt.NDArray[np.float32]) -> float:
+        total = walk(x, *arrays)
+        return total / norm if norm > _EPSILON else total * 0.0
+
+    if not state.gradient:
+        return mean
+    if state.analysis is AnalysisType.REGRESSION:
+        offset = float(state.weight[0])
+        return lambda x: walk(x, *arrays) + offset
+
+    def squeezed(x: npt.NDArray[np.float32]) -> float:
+        exponent = -2.0 * walk(x, *arrays)
+        # NumPy's function, as it is applied to many events: others differ in the last bit.
+        return 2.0 / (1.0 + float(exp(min(exponent, _LARGEST_EXPONENT)))) - 1.0
+
+    return squeezed
 
 
 def _shares(totals: list[FloatArray]) -> FloatArray:

@@ -17,14 +17,14 @@ import numpy.typing as npt
 from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.criteria import CRITERIA, REGRESSION_VARIANCE
 from mvakit_methods.bdt.events import TrainingEvents
-from mvakit_methods.bdt.grower import Positions
+from mvakit_methods.bdt.grower import View
 from mvakit_methods.bdt.options import BDTOptions
 from mvakit_methods.bdt.partition import CHUNK
 from mvakit_methods.bdt.shaping import Shape
-from mvakit_methods.bdt.splits import BY_CLASS, EQUAL_WEIGHTS, WEIGHTED
+from mvakit_methods.bdt.splits import BY_CLASS, CLASS_WEIGHTS, EQUAL_WEIGHTS, WEIGHTED
 from mvakit_methods.bdt.team import Team
 
-__all__ = ["AdaptiveBoost", "Boost", "GradientBoost", "Verdict"]
+__all__ = ["AdaptiveBoost", "Boost", "GradientBoost", "Verdict", "kind_of_sums"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
@@ -37,16 +37,35 @@ _LEAST_ERROR: Final = 1e-12
 
 
 @kernel
+def _reweight_once(leaf: Array, group: Array, factor: Array, original: Array, boost: Array) -> float:
+    """Do as `_reweight` does where nothing is to be inverted and every event comes once, without branches."""
+    total, other = 0.0, 0.0
+    for e in range(leaf.size):
+        f, x = factor[leaf[e], group[e]], boost[e]
+        x = max(_LEAST_BOOST, x) * f if f != 0.0 else x
+        boost[e] = x
+        # Two sums, as each addition has to wait for the last.
+        total, other = other, total + original[e] * x
+    return total + other
+
+
+@kernel
 def _reweight(
     leaf: Array, group: Array, factor: Array, invert: bool, count: Array, original: Array, begin: int, end: int,
     boost: Array, sums: Array,
 ) -> None:  # fmt: skip
     """Multiply boost weights by the factor of leaf and class, once for each time that an event is in the sample."""
     for c in range(begin, end):
+        first, last = c * CHUNK, min((c + 1) * CHUNK, leaf.size)
+        if not invert and not count.size:
+            sums[c] = _reweight_once(
+                leaf[first:last], group[first:last], factor, original[first:last], boost[first:last]
+            )
+            continue
         total = 0.0
-        for e in range(c * CHUNK, min((c + 1) * CHUNK, leaf.size)):
+        for e in range(first, last):
             f = factor[leaf[e], group[e]]
-            for _ in range(count[e]):
+            for _ in range(np.int64(count[e]) if count.size else 1):
                 if f != 0.0:
                     if invert and original[e] * boost[e] <= 0.0:
                         boost[e] /= f
@@ -58,13 +77,22 @@ def _reweight(
 
 @kernel
 def _rescale(
-    group: Array, count: Array, scale: Array, original: Array, begin: int, end: int, boost: Array, weight: Array
+    group: Array, count: Array, scale: Array, original: Array, begin: int, end: int, boost: Array, largest: Array
 ) -> None:
-    """Scale the boost weights of a sample and write the weights of the next tree."""
-    for e in range(begin, end):
-        for _ in range(count[e]):
-            boost[e] *= scale[group[e]]
-        weight[e] = original[e] * boost[e]
+    """Scale the boost weights of a sample, and find the largest weight of each chunk."""
+    signal, background = scale[0], scale[1]
+    for c in range(begin, end):
+        most = 0.0
+        for e in range(c * CHUNK, min((c + 1) * CHUNK, group.size)):
+            f, x = background if group[e] else signal, boost[e]
+            if count.size:
+                for _ in range(np.int64(count[e])):
+                    x *= f
+            else:
+                x *= f
+            boost[e] = x
+            most = max(most, abs(original[e] * x))
+        largest[c] = most
 
 
 @kernel
@@ -76,13 +104,20 @@ def _add_answers(leaf: Array, response: Array, begin: int, end: int, score: Arra
 
 
 @kernel
-def _next_residuals(
-    group: Array, weight: Array, exponential: Array, begin: int, end: int, target: Array, product: Array
-) -> None:
+def _next_residuals(group: Array, exponential: Array, begin: int, end: int, target: Array) -> None:
     """Write the residuals of the next tree, of which TMVA keeps float32 numbers."""
     for e in range(begin, end):
         target[e] = (0.0 if group[e] else 1.0) - 1.0 / (1.0 + exponential[e - begin])
-        product[e] = weight[e] * float(target[e])
+
+
+@kernel
+def _extremes(original: Array, group: Array, which: int) -> tuple[float, float]:
+    """Return the least and the largest weight of a class."""
+    least, most = np.inf, -np.inf
+    for e in range(group.size):
+        if group[e] == which:
+            least, most = min(least, original[e]), max(most, original[e])
+    return least, most
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,47 +147,19 @@ class Boost(ABC):
     Attributes
     ----------
     criterion : int
-    group : ndarray of uint8, shape (n_events,)
-        0 for signal, 1 for background.
-    weight : ndarray of float64, shape (n_events,)
-        With the boost weights.
-    target : ndarray of float32, shape (n_events,) or (0,)
-        Residuals.
-    product : ndarray of float64, shape (n_events,) or (0,)
-        Weight times residual.
-    sums : int
-        How histograms are filled; see `mvakit_methods.bdt.splits`.
-    bound : float
-        What no absolute value of a product exceeds; 0 where there is no product.
+    view : View
+        What the next tree sees of the events.
     """
 
     criterion: int
-    weight: FloatArray
-    target: npt.NDArray[np.float32]
-    product: FloatArray
-    sums: int
-    bound: float = 0.0
-
-    def __init__(self, events: TrainingEvents) -> None:
-        self.group = (~events.signal).astype(np.uint8)
-        self.everything = np.arange(len(self.group), dtype=np.uint32)
-
-    def positions(self, count: npt.NDArray[np.uint8] | None) -> Positions:
-        """Return the events of the next tree: all of them, or each as often as `count` says."""
-        weight = self.weight if self.sums != EQUAL_WEIGHTS else np.empty(0)
-        group = self.group if self.sums == BY_CLASS else np.empty(0, np.uint8)
-        units = np.array([1.0 if self.sums != EQUAL_WEIGHTS else self.weight[0], 1.0])
-        if count is None:
-            return Positions(self.everything, weight, self.product, group, self.sums, units, True, self.bound)
-        order = np.repeat(self.everything, count)
-        weight = weight[order] if weight.size else weight
-        product = self.product[order] if self.product.size else self.product
-        group = group[order] if group.size else group
-        return Positions(order, weight, product, group, self.sums, units, False, self.bound)
+    view: View
 
     @abstractmethod
-    def learn(self, shape: Shape, leaf: npt.NDArray[np.uint32], count: npt.NDArray[np.uint8], team: Team) -> Verdict:
-        """Judge a tree, of which the event `e` has reached the node ``leaf[e]``, and prepare the next one."""
+    def learn(self, shape: Shape, leaf: npt.NDArray[Any], count: npt.NDArray[np.uint8], team: Team) -> Verdict:
+        """Judge a tree, of which the event `e` has reached the node ``leaf[e]``, and prepare the next one.
+
+        `count` tells how often each event was in the sample; it is empty for once.
+        """
 
 
 class AdaptiveBoost(Boost):
@@ -166,16 +173,21 @@ class AdaptiveBoost(Boost):
     """
 
     def __init__(self, events: TrainingEvents, options: BDTOptions) -> None:
-        super().__init__(events)
         self.options = options
         self.criterion = CRITERIA[options.separation_type]
-        self.original = events.weight
-        self.boost = events.boost.copy()
-        self.weight = self.original * self.boost
-        self.target, self.product, self.sums = np.empty(0, np.float32), np.empty(0), BY_CLASS
+        self.original, self.group = events.weight, events.group
+        self.boost = events.factor[self.group]
         self.invert = options.negative_weights == "InverseBoostNegWeights"
+        extremes = _scaled_extremes(events)
+        # Where no weight is negative none is boosted inversely.
+        self.invert &= bool(extremes.min() < 0)
+        self._look(float(np.abs(extremes).max()))
 
-    def learn(self, shape: Shape, leaf: npt.NDArray[np.uint32], count: npt.NDArray[np.uint8], team: Team) -> Verdict:
+    def _look(self, largest: float) -> None:
+        """Let the next tree see the weights, none of which is larger."""
+        self.view = View(self.original, self.boost, self.group, np.empty(0, np.float32), BY_CLASS, largest)
+
+    def learn(self, shape: Shape, leaf: npt.NDArray[Any], count: npt.NDArray[np.uint8], team: Team) -> Verdict:
         """Weigh a tree by its error, and change the weights of the events on the wrong side."""
         options = self.options
         if options.boost_type == "Bagging":
@@ -216,9 +228,7 @@ class AdaptiveBoost(Boost):
         go_on = self._reweight(shape.spread(factor), leaf, count, team) and go_on
         return Verdict(boost_weight, error, go_on)
 
-    def _reweight(
-        self, factor: FloatArray, leaf: npt.NDArray[np.uint32], count: npt.NDArray[np.uint8], team: Team
-    ) -> bool:
+    def _reweight(self, factor: FloatArray, leaf: npt.NDArray[Any], count: npt.NDArray[np.uint8], team: Team) -> bool:
         """Write the weights of the next tree; return False if their sum is not positive."""
         n = len(leaf)
         sums = np.empty(-(-n // CHUNK))
@@ -232,19 +242,16 @@ class AdaptiveBoost(Boost):
         total = float(np.add.accumulate(sums)[-1])
         if not total > 0:
             return False
-        scale = float(count.sum(dtype=np.int64)) / total
+        size = float(count.sum(dtype=np.int64)) if len(count) else float(n)
         # TMVA weighs signal down by SigToBkgFraction again after each tree.
-        scales = np.array([scale * self.options.signal_to_background, scale])
+        scales, largest = np.array([self.options.signal_to_background, 1.0]) * (size / total), np.empty(len(sums))
         team.run(
-            lambda begin, end: _rescale(self.group, count, scales, self.original, begin, end, self.boost, self.weight),
-            n,
+            lambda begin, end: _rescale(self.group, count, scales, self.original, begin, end, self.boost, largest),
+            len(sums),
             4.0 * n,
         )
+        self._look(float(largest.max()))
         return True
-
-
-def _all_equal(weight: FloatArray) -> bool:
-    return bool(weight.min() == weight.max())
 
 
 class GradientBoost(Boost):
@@ -255,20 +262,20 @@ class GradientBoost(Boost):
     """
 
     def __init__(self, events: TrainingEvents, options: BDTOptions) -> None:
-        super().__init__(events)
         self.step = options.shrinkage / 2
         self.criterion = REGRESSION_VARIANCE
-        self.weight = events.weight * events.boost
-        self.target = np.where(events.signal, 0.5, -0.5).astype(np.float32)
-        self.product = self.weight * self.target
-        self.bound = float(np.abs(self.weight).max())  # no residual exceeds 1
-        self.score = np.zeros(len(self.weight))
-        self.sums = EQUAL_WEIGHTS if _all_equal(self.weight) else WEIGHTED
+        self.group = events.group
+        self.score = np.zeros(len(self.group))
+        target = np.where(self.group == 0, np.float32(0.5), np.float32(-0.5))
+        extremes = _scaled_extremes(events)
+        # No residual exceeds 1.
+        bound = float(np.abs(extremes).max())
+        self.view = View(events.weight, events.factor, self.group, target, kind_of_sums(extremes), bound)
 
     def learn(
         self,
         shape: Shape,
-        leaf: npt.NDArray[np.uint32],
+        leaf: npt.NDArray[Any],
         count: npt.NDArray[np.uint8],  # noqa: ARG002 - residuals change for events outside the sample, too
         team: Team,
     ) -> Verdict:
@@ -277,14 +284,27 @@ class GradientBoost(Boost):
         response = (self.step * numerator / denominator).astype(np.float32).astype(np.float64)
 
         def update(begin: int, end: int) -> None:
+            exponential = np.empty(min(_BLOCK, end - begin))
             for first in range(begin, end, _BLOCK):
                 last = min(first + _BLOCK, end)
-                exponential = np.empty(last - first)
-                _add_answers(leaf, response, first, last, self.score, exponential)
+                some = exponential[: last - first]
+                _add_answers(leaf, response, first, last, self.score, some)
                 # An exponent too large for a number makes a probability of 0, which is right.
                 with np.errstate(over="ignore"):
-                    np.exp(exponential, out=exponential)
-                _next_residuals(self.group, self.weight, exponential, first, last, self.target, self.product)
+                    np.exp(some, out=some)
+                _next_residuals(self.group, some, first, last, self.view.target)
 
         team.run(update, len(leaf), 5 * len(leaf))
         return Verdict(1.0, response=response)
+
+
+def _scaled_extremes(events: TrainingEvents) -> FloatArray:
+    """Return the least and the largest first weight of each class, shape (2, 2)."""
+    return np.array([_extremes(events.weight, events.group, which) for which in (0, 1)]) * events.factor[:, None]
+
+
+def kind_of_sums(extremes: FloatArray) -> int:
+    """Return how histograms of weights and residuals are filled."""
+    if (extremes == extremes[0, 0]).all():
+        return EQUAL_WEIGHTS
+    return CLASS_WEIGHTS if (extremes[:, 0] == extremes[:, 1]).all() else WEIGHTED

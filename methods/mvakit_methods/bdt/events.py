@@ -24,24 +24,34 @@ class TrainingEvents:
 
     Attributes
     ----------
-    X : ndarray of float32, shape (n_events, n_variables)
-    signal : ndarray of bool, shape (n_events,)
+    X : ndarray of float32, shape (n, n_variables)
+        All events of the sample, which are not copied.
+    rows : ndarray of uint32, shape (n_events,), or None
+        Which of them are trained on; None for all.
+    group : ndarray of uint8, shape (n_events,)
+        0 for signal, 1 for background.
     weight : ndarray of float64, shape (n_events,)
         As the sample has it, or as pairing left it.
-    boost : ndarray of float64, shape (n_events,)
-        The first boost weight: the factor that balances signal and background.
-    held_out : ndarray of bool, shape (n_events,)
-        Events that no tree is grown from, as they decide on pruning.
+    factor : ndarray of float64, shape (2,)
+        The first boost weight of signal and of background, which balances them.
+    held_out : ndarray of bool, shape (n_events,) or (0,)
+        Events that no tree is grown from, as they decide on pruning; empty if there are none.
     preselection : Preselection or None
         The regions whose events were left out.
     """
 
     X: npt.NDArray[np.float32]
-    signal: npt.NDArray[np.bool_]
+    rows: npt.NDArray[np.uint32] | None
+    group: npt.NDArray[np.uint8]
     weight: FloatArray
-    boost: FloatArray
+    factor: FloatArray
     held_out: npt.NDArray[np.bool_]
     preselection: Preselection | None = None
+
+    def columns(self) -> npt.NDArray[np.float32]:
+        """Return a copy of the inputs of the events, variable by variable, shape (n_variables, n_events)."""
+        X = self.X if self.rows is None else self.X[self.rows]
+        return np.ascontiguousarray(X.T)
 
 
 def prepare(train: Sample, options: BDTOptions, log: Messenger) -> TrainingEvents:
@@ -76,16 +86,21 @@ def prepare(train: Sample, options: BDTOptions, log: Messenger) -> TrainingEvent
                 f"{negative.sum()} events with negative weights are used in the training: if nodes are small, or "
                 "boosting stops early, try IgnoreNegWeightsInTraining"
             )
-    X, signal, weight, number = X[use], signal[use], weight[use], np.flatnonzero(use)
-    held_out = np.zeros(len(number), np.bool_)
+    rows = None
+    group = (~signal).astype(np.uint8)
+    if not use.all():
+        rows = np.flatnonzero(use).astype(np.uint32)
+        group, weight = group[rows], weight[rows]
+    held_out = np.zeros(0, np.bool_)
     if options.validates:
+        number = np.arange(len(weight)) if rows is None else rows
         held_out = number % options.validation_period() == 0
-    boost = np.ones(len(weight))
-    n, fraction = int(np.sum(~held_out)), options.signal_to_background
-    for name, members, share in (
-        ("signal", signal & ~held_out, fraction / (1 + fraction)),
-        ("background", ~signal & ~held_out, 1 / (1 + fraction)),
-    ):
+    factor = np.ones(2)
+    n, fraction = len(weight) - int(held_out.sum()), options.signal_to_background
+    for which, (name, share) in enumerate((("signal", fraction / (1 + fraction)), ("background", 1 / (1 + fraction)))):
+        members = group == which
+        if len(held_out):
+            members &= ~held_out
         total = float(weight[members].sum())
         if not members.any():
             raise MethodError(f"BDT: there is no {name} event with a usable weight to train on")
@@ -95,8 +110,8 @@ def prepare(train: Sample, options: BDTOptions, log: Messenger) -> TrainingEvent
                 "as NegWeightTreatment=IgnoreNegWeightsInTraining gives"
             )
         if not options.skip_normalization:
-            boost[members] = n * share / total
-    return TrainingEvents(X, signal, weight, boost, held_out, preselection)
+            factor[which] = n * share / total
+    return TrainingEvents(X, rows, group, weight, factor, held_out, preselection)
 
 
 def _pair(X: npt.NDArray[np.float32], signal: npt.NDArray[np.bool_], weight: FloatArray, log: Messenger) -> FloatArray:

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mvakit_methods.bdt.grower import FloatArray32, Level, Mask, ValueSearch
+from mvakit_methods.bdt.grower import FloatArray32, Found, Level, Mask
+from mvakit_methods.bdt.searches import ValueSearch
 from mvakit_methods.bdt.splits import best_cuts_of_values
 from mvakit_methods.bdt.team import Team
 
@@ -96,7 +97,7 @@ class FisherSearch(ValueSearch):
 
     Parameters
     ----------
-    X, integer, n_cuts
+    columns, integer, n_cuts
         As for `ValueSearch`.
     background : ndarray of bool, shape (n_events,)
     least_correlation : float
@@ -107,7 +108,7 @@ class FisherSearch(ValueSearch):
 
     def __init__(
         self,
-        X: FloatArray32,
+        columns: FloatArray32,
         integer: Mask,
         n_cuts: int,
         background: Mask,
@@ -115,25 +116,28 @@ class FisherSearch(ValueSearch):
         least_correlation: float,
         exclusive: bool,
     ) -> None:
-        super().__init__(X, integer, n_cuts)
+        super().__init__(columns, integer, n_cuts)
         self.background = background
         self.least_correlation = least_correlation
         self.exclusive = exclusive
         self._found: list[FloatArray | None] = []
 
-    def best_cuts(
-        self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team
-    ) -> tuple[FloatArray, FloatArray32, FloatArray32]:
-        """Return gain, cut and threshold of every variable and, last, of the discriminant at every node."""
-        at, columns = level.positions, self.data[: self.n_variables]
+    def best_cuts(self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team) -> Found:
+        """Find the best cut of every variable and, last, of the discriminant at every node."""
+        columns, (order, weight, product, group) = self.data[: self.n_variables], self.lists.arrays()
         self._found = []
         gain, cut = np.full((len(level.nodes), 1), -1.0), np.zeros((len(level.nodes), 1), np.float32)
         allowed = allowed.copy()
-        for k, (lo, hi) in enumerate(level.ranges.tolist()):
-            events = at.order[lo:hi]
+        totals = level.totals * [*self.units, 1.0]
+        for k, (lo, hi) in enumerate(self.ranges(level).tolist()):
+            events = order[lo:hi]
             x = columns[:, events].astype(np.float64)
             found = fisher_coefficients(
-                x, at.weight[lo:hi], self.background[events], allowed[k], self.least_correlation
+                x,
+                weight[lo:hi] if len(weight) else np.ones(hi - lo),
+                self.background[events],
+                allowed[k],
+                self.least_correlation,
             )
             self._found.append(found)
             if found is None:
@@ -142,13 +146,13 @@ class FisherSearch(ValueSearch):
                 allowed[k] &= found[:-1] == 0
             best_cuts_of_values(
                 fisher_values(found, x)[None], np.zeros(1, np.bool_), self.n_cuts, np.arange(hi - lo, dtype=np.uint32),
-                at.weight[lo:hi], at.product[lo:hi], at.group[lo:hi], at.sums, at.units, np.array([[0, hi - lo]]),
-                level.totals[k : k + 1], np.ones((1, 1), np.bool_), criterion, min_size, 0, 1, gain[k : k + 1],
+                weight[lo:hi], product[lo:hi], group[lo:hi], self.sums, self.units, np.array([[0, hi - lo]]),
+                totals[k : k + 1], np.ones((1, 1), np.bool_), criterion, min_size, 0, 1, gain[k : k + 1],
                 cut[k : k + 1],
             )  # fmt: skip
-        gains, cuts, _ = super().best_cuts(level, allowed, criterion, min_size, team)
-        cuts = np.concatenate([cuts, cut], axis=1)
-        return np.concatenate([gains, gain], axis=1), cuts, cuts
+        of_variables = super().best_cuts(level, allowed, criterion, min_size, team)
+        cuts = np.concatenate([of_variables.cut, cut], axis=1)
+        return Found(np.concatenate([of_variables.gain, gain], axis=1), cuts, cuts)
 
     def choose(self, node: int, variable: int, cut: float, threshold: float) -> tuple[int, float]:
         """Make a variable of the discriminant of a node, if it is what the node is cut on."""

@@ -4,30 +4,26 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from mvakit_methods.bdt.binning import Bins
-from mvakit_methods.bdt.code_splits import LARGEST, MAX_BINS, best_cuts_of_codes, to_fixed_point
 from mvakit_methods.bdt.criteria import REGRESSION_VARIANCE
-from mvakit_methods.bdt.partition import CHUNK, add_up, move, sides
-from mvakit_methods.bdt.splits import BY_CLASS, best_cuts_of_values
+from mvakit_methods.bdt.partition import CHUNK, collect, count_listed, descend
 from mvakit_methods.bdt.team import Team
 
-__all__ = ["CodeSearch", "Grower", "Growth", "Level", "Positions", "Search", "Tree", "ValueSearch"]
+__all__ = ["Found", "Grower", "Growth", "Level", "Search", "Tree", "View"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 FloatArray32 = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
 _NO_GAIN: Final = 2.0**-52
 _TINY: Final = 2.0**-1022
-# Histograms of a level are kept for subtraction as long as they need no more bytes than this.
-_HISTOGRAM_BYTES: Final = 1 << 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,65 +86,78 @@ class Tree:
 
 
 @dataclass(frozen=True, slots=True)
-class Positions:
-    """The events of a tree, sorted by node.
+class View:
+    """What a tree sees of the events.
 
     Attributes
     ----------
-    order : ndarray of uint32
-        The events; one that was drawn twice comes twice.
-    weight, product : ndarray of float64 or int32
-        The weight of each (empty if all are equal), and weight times target (empty in classification), in `units`.
-    group : ndarray of uint8
-        0 for signal, 1 for background (empty where there is a target).
+    original : ndarray of float64, shape (n_events,)
+        The weights without what boosting makes of them.
+    factor : ndarray of float64, shape (n_events,) or (2,)
+        What boosting multiplies the weights with: event by event, or class by class.
+    group : ndarray of uint8, shape (n_events,)
+        0 for signal, 1 for background.
+    target : ndarray of float32, shape (n_events,) or (0,)
+        Residuals.
     sums : int
         How histograms are filled; see `mvakit_methods.bdt.splits`.
-    units : ndarray of float64, shape (2,)
-        What the two sums are multiples of.
-    natural : bool
-        Whether position i holds event i.
     bound : float
-        What no absolute value of a product exceeds, if that is known; otherwise 0.
+        What no absolute value of a weight or a product exceeds.
     """
 
-    order: npt.NDArray[np.uint32]
-    weight: Array
-    product: Array
+    original: FloatArray
+    factor: FloatArray
     group: npt.NDArray[np.uint8]
+    target: FloatArray32
     sums: int
-    units: FloatArray
-    natural: bool
-    bound: float = 0.0
+    bound: float
 
     @property
-    def zero(self) -> np.float64 | np.int64:
-        """Zero in the type in which sums of these weights and products are made."""
-        whole = (self.weight if self.weight.size else self.product).dtype == np.int32
-        return np.int64(0) if whole else np.float64(0)
+    def by_class(self) -> bool:
+        """Whether the factor is that of the class: so it is where boosting changes targets and not weights."""
+        return len(self.target) > 0
 
-    def empty(self, size: int) -> Positions:
-        """Return room for the same kind of positions."""
-        weight, product, group = (
-            np.empty(size if array.size else 0, array.dtype) for array in (self.weight, self.product, self.group)
-        )
-        return Positions(np.empty(size, np.uint32), weight, product, group, self.sums, self.units, natural=False)
+    def class_weight(self, which: int) -> float:
+        """Return the weight of each event of a class, where they are equal."""
+        first = self.group.argmax() if which else self.group.argmin()
+        return float(self.original[first] * self.factor[which]) if self.group[first] == which else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The best cut of every variable at every node of a level; there may be one column more, for a discriminant.
+
+    Attributes
+    ----------
+    gain : ndarray of float64, shape (n_nodes, n_variables)
+        -1 where there is no cut.
+    cut, threshold : ndarray of float32, shape (n_nodes, n_variables)
+    left : ndarray of float64, shape (n_nodes, n_variables, 3), or None
+        The two sums and the number of the events on the left of it, where they are known.
+    """
+
+    gain: FloatArray
+    cut: FloatArray32
+    threshold: FloatArray32
+    left: FloatArray | None = None
 
 
 @dataclass(slots=True)
 class Level:
-    """The nodes of one level that may be cut, their events, and the places of their histograms."""
+    """The nodes of one level that may be cut.
+
+    Attributes
+    ----------
+    nodes : list of int
+    totals : ndarray of float64, shape (n_nodes, 3)
+        Of each node the two sums, in the units of the search, and the number of its events.
+    parents : list of (int, int)
+        Of each node the place of its parent among those that were cut in the level above, and its side.
+    """
 
     nodes: list[int]
-    ranges: npt.NDArray[np.int64]
     totals: FloatArray
-    families: npt.NDArray[np.int64]
-    places: list[int]
-    positions: Positions
-
-    @property
-    def n_events(self) -> int:
-        """How many events are in these nodes."""
-        return int(np.sum(self.ranges[:, 1] - self.ranges[:, 0]))
+    parents: list[tuple[int, int]]
 
 
 class Search(ABC):
@@ -161,27 +170,69 @@ class Search(ABC):
     n_variables : int
     discriminants : list of ndarray
         The Fisher discriminants of the tree that grows.
+    units : ndarray of float64, shape (2,)
+        What the two sums are multiples of.
+    view : View
+    count : ndarray of uint8, shape (n_events,) or (0,)
+        How often each event is in the sample of the tree; empty for once.
+    node : ndarray of unsigned int, shape (n_events,)
+        The node in which each event is.
     """
 
     data: Array
     n_variables: int
     discriminants: list[FloatArray]
+    units: FloatArray
+    view: View
+    count: npt.NDArray[np.uint8]
+    node: Array
 
-    def begin(self) -> None:
-        """Forget the last tree."""
+    def begin(self, view: View, count: npt.NDArray[np.uint8], node: Array) -> None:
+        """Begin a tree."""
+        self.view = view
+        self.count = count
+        self.node = node
         self.discriminants = []
 
-    def prepare(self, positions: Positions, team: Team) -> Positions:  # noqa: ARG002 - most take them as they are
-        """Return the events of a tree as this search wants them."""
-        return positions
+    @abstractmethod
+    def root(self, team: Team) -> Level:
+        """Return the level of the root, whose sums may still be missing."""
 
     @abstractmethod
-    def best_cuts(
-        self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team
-    ) -> tuple[FloatArray, FloatArray32, FloatArray32]:
-        """Return gain, cut and threshold, each of shape (n_nodes, n_variables); a gain of -1 means no cut.
+    def best_cuts(self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team) -> Found:
+        """Find the best cuts; sums that were missing are filled in."""
 
-        There may be one column more, for a discriminant.
+    @abstractmethod
+    def divide(self, level: Level, chosen: list[int], best: list[int], found: Found) -> tuple[FloatArray | None, Mask]:
+        """Return the sums of the children, if they are known, and which of them are to be listed.
+
+        Parameters
+        ----------
+        chosen : list of int
+            The nodes of the level that are cut, by their places.
+        best : list of int
+            The variable of the best cut of each of them.
+
+        Returns
+        -------
+        totals : ndarray of float64, shape (n_chosen, 2, 3), or None
+        listed : ndarray of bool, shape (n_chosen, 2)
+        """
+
+    @abstractmethod
+    def take(self, order: npt.NDArray[np.uint32], ranges: IntArray, team: Team) -> FloatArray | None:
+        """Take the lists of the children; return their sums, if they were not known before.
+
+        Parameters
+        ----------
+        order : ndarray of uint32
+            Events, list after list, in memory that the next call uses again.
+        ranges : ndarray of int64, shape (n_chosen, 2, 2)
+            Where each list begins and ends.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_chosen, 2, 3), or None
         """
 
     def choose(self, node: int, variable: int, cut: float, threshold: float) -> tuple[int, float]:  # noqa: ARG002
@@ -189,130 +240,18 @@ class Search(ABC):
         return variable, threshold
 
 
-def _largest(values: Array, team: Team) -> float:
-    """Return the largest absolute value."""
-    found = []
-
-    def look(begin: int, end: int) -> None:
-        part = values[begin:end]
-        found.append(max(float(part.max()), -float(part.min())))
-
-    team.run(look, len(values), len(values))
-    return max(found)
-
-
-class CodeSearch(Search):
-    """Cuts at the edges of bins.
-
-    Parameters
-    ----------
-    bins : Bins
-    subtract : bool
-        Whether histograms of larger siblings are made by subtraction.
-    """
-
-    def __init__(self, bins: Bins, *, subtract: bool) -> None:
-        self.bins = bins
-        self.data = bins.codes
-        self.n_variables = len(bins.codes)
-        self.subtract = subtract
-        self._kept = False
-        self._parents = np.empty((1, len(bins.codes), MAX_BINS, 3))
-        self._histograms = np.empty_like(self._parents)
-
-    def begin(self) -> None:
-        """Forget the histograms of the last tree."""
-        super().begin()
-        self._kept = False
-
-    def prepare(self, positions: Positions, team: Team) -> Positions:
-        """Return the events of a tree with weights and products as whole numbers."""
-        units, fixed = positions.units.copy(), []
-        for k, (values, bound) in enumerate(((positions.weight, 0.0), (positions.product, positions.bound))):
-            unit = (bound or _largest(values, team)) / LARGEST if values.size else 1.0
-            whole = np.empty(len(values), np.int32)
-
-            def convert(begin: int, end: int, values: Array = values, unit: float = unit, whole: Array = whole) -> None:
-                to_fixed_point(values, unit, begin, end, whole)
-
-            if values.size:
-                team.run(convert, len(values), 2 * len(values))
-                # In classification both sums are weights.
-                units[[0, 1] if positions.sums == BY_CLASS else k] = unit
-            fixed.append(whole)
-        return replace(positions, weight=fixed[0], product=fixed[1], units=units)
-
-    def best_cuts(
-        self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team
-    ) -> tuple[FloatArray, FloatArray32, FloatArray32]:
-        """Return gain, cut and threshold of every variable at every node."""
-        bins, families, at = self.bins, level.families, level.positions
-        shape = allowed.shape
-        self._parents, self._histograms = self._histograms, self._parents
-        wanted = 2 * len(families)
-        keep = self.subtract and wanted * shape[1] * MAX_BINS * 24 <= _HISTOGRAM_BYTES
-        if keep and len(self._histograms) < wanted:
-            self._histograms = np.empty((wanted, shape[1], MAX_BINS, 3))
-        if not (self._kept and keep):
-            # There is nothing to subtract from, or no room for what is subtracted.
-            families = families.copy()
-            families[:, 0] = -1
-        self._kept = keep
-        gain = np.full(shape, -1.0)
-        cut, threshold = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-
-        def search(begin: int, end: int) -> None:
-            best_cuts_of_codes(
-                bins.codes, bins.count, bins.edges, at.order, at.natural, at.weight, at.product, at.group, at.sums, at.units,
-                families, level.totals, allowed, criterion, min_size, self._parents, self._histograms, keep, begin,
-                end, gain, cut, threshold,
-            )  # fmt: skip
-
-        team.run(search, shape[1], level.n_events * shape[1])
-        return gain, cut, threshold
-
-
-class ValueSearch(Search):
-    """Cuts at equal steps through the range of each node.
-
-    Parameters
-    ----------
-    X : ndarray of float32, shape (n_events, n_variables)
-    integer : ndarray of bool, shape (n_variables,)
-        Which variables are of type 'I'.
-    n_cuts : int
-    """
-
-    def __init__(self, X: FloatArray32, integer: Mask, n_cuts: int) -> None:
-        self.data = np.ascontiguousarray(X.T)
-        self.n_variables = len(self.data)
-        self.integer = integer
-        self.n_cuts = n_cuts
-
-    def best_cuts(
-        self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team
-    ) -> tuple[FloatArray, FloatArray32, FloatArray32]:
-        """Return gain, cut and threshold of every variable at every node."""
-        at = level.positions
-        gain = np.full(allowed.shape, -1.0)
-        cut = np.zeros(allowed.shape, np.float32)
-
-        def search(begin: int, end: int) -> None:
-            best_cuts_of_values(
-                self.data, self.integer, self.n_cuts, at.order, at.weight, at.product, at.group, at.sums, at.units, level.ranges,
-                level.totals, allowed, criterion, min_size, begin, end, gain, cut,
-            )  # fmt: skip
-
-        team.run(search, allowed.shape[1], 2 * level.n_events * allowed.shape[1])
-        return gain, cut, cut
-
-
-def _worth_cutting(total: FloatArray, criterion: int, min_size: float) -> bool:
+def _worth_cutting(total: FloatArray, units: FloatArray, criterion: int, min_size: float) -> bool:
     """Whether a node may be cut: enough events for two, and not pure."""
-    first, second, count = total
+    first, second, count = total[0] * units[0], total[1] * units[1], total[2]
     if criterion == REGRESSION_VARIANCE:
         return bool(count >= 2 * min_size and first >= 2 * min_size)
     return bool(count >= 2 * min_size and first + second >= 2 * min_size and first != 0 and second != 0)
+
+
+def _node_type(max_depth: int, n_events: int) -> type[np.unsignedinteger[Any]]:
+    """Return the smallest type that holds the number of any node."""
+    largest = min(2 ** min(max_depth + 1, 32), 2 * n_events + 1)
+    return np.uint8 if largest <= 1 << 8 else np.uint16 if largest <= 1 << 16 else np.uint32
 
 
 class Grower:
@@ -323,127 +262,135 @@ class Grower:
     search : Search
     growth : Growth
     team : Team
+    n_events : int
+
+    Attributes
+    ----------
+    node : ndarray of unsigned int, shape (n_events,)
+        The node in which each event has ended; trees that grow use it again.
     """
 
-    def __init__(self, search: Search, growth: Growth, team: Team) -> None:
+    def __init__(self, search: Search, growth: Growth, team: Team, n_events: int) -> None:
         self.search = search
         self.growth = growth
         self.team = team
+        self.node = np.empty(n_events, _node_type(growth.max_depth, n_events))
         # Memory that is used again and again: fresh pages cost as much as what is written to them.
-        self._rooms: tuple[Positions, Positions] | None = None
-        self._right = np.empty(0, np.uint8)
+        self._order = np.empty(0, np.uint32)
 
-    def _room(self, positions: Positions) -> Positions:
-        """Return room for as many positions, other than that in which they are."""
-        size = len(positions.order)
-        if self._rooms is None or len(self._rooms[0].order) < size:
-            # Samples that are drawn vary a little in size.
-            size += size // 20
-            self._rooms = positions.empty(size), positions.empty(size)
-            self._right = np.empty(size, np.uint8)
-        first, second = self._rooms
-        return second if positions is first else first
-
-    def grow(self, positions: Positions, choose: Callable[[], Mask] | None = None) -> Tree:
+    def grow(self, view: View, count: npt.NDArray[np.uint8], choose: Callable[[], Mask] | None = None) -> Tree:
         """Grow a tree: at each node the cut with the largest gain, the first one among equals, as TMVA chooses.
 
-        `choose`, if given, draws the variables that the next node may be cut on, as a mask.
+        `count` tells how often each event is in the sample, and is empty for once. `choose`, if given, draws the variables that the next node may be cut on, as a mask.
         """
-        self.search.begin()
+        self.node[:] = 0
+        search, criterion = self.search, self.growth.criterion
+        search.begin(view, count, self.node)
         tree = Tree()
         tree.add(0)
-        n, criterion = len(positions.order), self.growth.criterion
+        n = int(count.sum(dtype=np.int64)) if len(count) else len(self.node)
         # TMVA keeps the percentage as a float32.
         min_size = float(np.float32(self.growth.min_percent)) / 100 * n
-        total = np.empty(3)
-        positions = self.search.prepare(positions, self.team)
-        add_up(positions.weight, positions.product, positions.group, n, positions.units, positions.zero, total)
-        if not _worth_cutting(total, criterion, min_size):
-            return tree
-        ranges, families = np.array([[0, n]], np.int64), np.array([[-1, 0, n, n, 0, -1]], np.int64)
-        level: Level | None = Level([0], ranges, total[None], families, [0], positions)
+        level: Level | None = search.root(self.team)
         least_gain = _NO_GAIN
         while level is not None:
-            allowed = np.ones((len(level.nodes), self.search.n_variables), np.bool_)
+            allowed = np.ones((len(level.nodes), search.n_variables), np.bool_)
             if choose is not None:
                 for row in allowed:
                     row[:] = choose()
-            gain, cut, threshold = self.search.best_cuts(level, allowed, criterion, min_size, self.team)
-            if criterion == REGRESSION_VARIANCE and level.nodes == [0]:
-                # These gains have the unit of a squared target; the first one tells how large they are.
-                least_gain = max(_NO_GAIN * float(gain.max()), _TINY)
-            chosen = []
-            for k, f in enumerate(gain.argmax(axis=1).tolist()):
-                node, best = level.nodes[k], float(gain[k, f])
-                if best < least_gain:
+            found = search.best_cuts(level, allowed, criterion, min_size, self.team)
+            if level.nodes == [0]:
+                if not _worth_cutting(level.totals[0], search.units, criterion, min_size):
+                    break
+                if criterion == REGRESSION_VARIANCE:
+                    # These gains have the unit of a squared target; the first one tells how large they are.
+                    least_gain = max(_NO_GAIN * float(found.gain.max()), _TINY)
+            chosen, best = [], []
+            for k, f in enumerate(found.gain.argmax(axis=1).tolist()):
+                node, gain = level.nodes[k], float(found.gain[k, f])
+                if gain < least_gain:
                     continue
                 chosen.append(k)
-                variable, limit = self.search.choose(k, f, float(cut[k, f]), float(threshold[k, f]))
+                best.append(f)
+                cut = float(found.cut[k, f])
+                variable, limit = search.choose(k, f, cut, float(found.threshold[k, f]))
                 tree.variable[node] = tree.selected[node] = variable
-                tree.cut[node], tree.threshold[node], tree.gain[node] = float(cut[k, f]), limit, best
+                tree.cut[node], tree.threshold[node], tree.gain[node] = cut, limit, gain
                 tree.left[node] = tree.add(tree.depth[node] + 1)
                 tree.right[node] = tree.add(tree.depth[node] + 1)
-            if not chosen or tree.depth[-1] >= self.growth.max_depth:
+            if not chosen:
                 break
-            level = self._divide(tree, level, chosen, min_size)
-        tree.discriminants = self.search.discriminants
+            self._descend(tree, level.nodes[0], [level.nodes[k] for k in chosen])
+            if tree.depth[-1] >= self.growth.max_depth:
+                break
+            level = self._divide(tree, level, chosen, best, found, min_size)
+        tree.discriminants = search.discriminants
         return tree
 
-    def _divide(self, tree: Tree, level: Level, chosen: list[int], min_size: float) -> Level | None:
-        """Send the events of the nodes that were cut to their sides; return what may be cut further, or None."""
-        ranges = level.ranges.tolist()
-        starts = [
-            (i, start, ranges[k][1]) for i, k in enumerate(chosen) for start in range(ranges[k][0], ranges[k][1], CHUNK)
-        ]
-        pieces = np.array([(i, start, min(start + CHUNK, stop)) for i, start, stop in starts], np.int64)
-        variable = np.array([tree.variable[level.nodes[k]] for k in chosen], np.int64)
-        threshold = np.array([tree.threshold[level.nodes[k]] for k in chosen], np.float32)
-        at, new = level.positions, self._room(level.positions)
-        right, n_right, data = self._right, np.empty(len(pieces), np.int64), self.search.data
-        steps = 2 * level.n_events
+    def _descend(self, tree: Tree, first: int, cut: list[int]) -> None:
+        """Send the events of the nodes that were cut to their children."""
+        data, node = self.search.data, self.node
+        variable = np.full(len(tree), -1, np.int32)
+        variable[cut] = np.array(tree.variable)[cut]
+        threshold, left = np.array(tree.threshold, data.dtype), np.array(tree.left, np.int32)
         self.team.run(
-            lambda begin, end: sides(data, at.order, pieces, variable, threshold, begin, end, right, n_right),
-            len(pieces),
-            steps,
+            lambda begin, end: descend(data, variable, threshold, left, first, begin, end, node),
+            -(-len(node) // CHUNK),
+            len(node),
         )
-        size = pieces[:, 2] - pieces[:, 1]
-        n_left = np.bincount(pieces[:, 0], size - n_right).astype(np.int64).tolist()
-        middle = [ranges[k][0] + n for k, n in zip(chosen, n_left, strict=True)]
-        targets = np.empty((len(pieces), 2), np.int64)
-        to = [[ranges[k][0], middle[i]] for i, k in enumerate(chosen)]
-        for p, (i, n, m) in enumerate(zip(pieces[:, 0].tolist(), size.tolist(), n_right.tolist(), strict=True)):
-            targets[p] = to[i]
-            to[i][0] += n - m
-            to[i][1] += m
-        sums = np.empty((len(pieces), 2, 3))
-        self.team.run(
-            lambda begin, end: move(
-                at.order, at.weight, at.product, at.group, right, n_right, pieces, targets, at.units, at.zero,
-                begin, end, new.order, new.weight, new.product, new.group, sums,
-            ),
-            len(pieces),
-            3 * steps,
-        )  # fmt: skip
-        totals = np.zeros((len(chosen), 2, 3))
-        for p, i in enumerate(pieces[:, 0].tolist()):
-            totals[i] += sums[p]
-        nodes: list[int] = []
-        places: list[int] = []
-        bounds: list[tuple[int, int]] = []
-        kept: list[FloatArray] = []
-        families: list[tuple[int, ...]] = []
-        for i, k in enumerate(chosen):
-            lo, hi = ranges[k]
-            here = [-1, -1]
-            for side, child in enumerate((tree.left[level.nodes[k]], tree.right[level.nodes[k]])):
-                if _worth_cutting(totals[i, side], self.growth.criterion, min_size):
-                    here[side] = len(nodes)
-                    nodes.append(child)
-                    places.append(2 * len(families) + side)
-                    bounds.append((lo, middle[i]) if side == 0 else (middle[i], hi))
-                    kept.append(totals[i, side])
-            if here != [-1, -1]:
-                families.append((level.places[k], lo, middle[i], hi, *here))
-        if not nodes:
+
+    def _divide(
+        self, tree: Tree, level: Level, chosen: list[int], best: list[int], found: Found, min_size: float
+    ) -> Level | None:
+        """Return the level of the children that may be cut further, or None if there are none."""
+        search = self.search
+        totals, listed = search.divide(level, chosen, best, found)
+        children = np.array([(tree.left[level.nodes[k]], tree.right[level.nodes[k]]) for k in chosen])
+        if totals is not None:
+            worth = self._worth(totals, min_size)
+            # A family without a node that may be cut further is not looked at again.
+            listed &= worth.any(axis=1, keepdims=True)
+            if not worth.any():
+                return None
+        order, ranges = self._collect(children, listed)
+        known = search.take(order, ranges, self.team)
+        if totals is None:
+            assert known is not None
+            totals = known
+            worth = self._worth(totals, min_size)
+        where = np.argwhere(worth)
+        if not len(where):
             return None
-        return Level(nodes, np.array(bounds, np.int64), np.array(kept), np.array(families, np.int64), places, new)
+        return Level(
+            [int(children[i, side]) for i, side in where],
+            totals[worth],
+            [(int(i), int(side)) for i, side in where],
+        )
+
+    def _worth(self, totals: FloatArray, min_size: float) -> Mask:
+        rows = totals.reshape(-1, 3)
+        worth = [_worth_cutting(total, self.search.units, self.growth.criterion, min_size) for total in rows]
+        return np.array(worth).reshape(totals.shape[:2])
+
+    def _collect(self, children: npt.NDArray[Any], listed: Mask) -> tuple[npt.NDArray[np.uint32], IntArray]:
+        """List the events of nodes; return the events, and where those of each child begin and end."""
+        node, count = self.node, self.search.count
+        lists = children[listed].astype(node.dtype)
+        n_chunks = -(-len(node) // CHUNK)
+        n_listed = np.empty((n_chunks, len(lists)), np.int64)
+        self.team.run(lambda begin, end: count_listed(node, count, lists, begin, end, n_listed), n_chunks, len(node))
+        sizes = n_listed.sum(axis=0)
+        ends = np.cumsum(sizes)
+        total = int(ends[-1])
+        if len(self._order) < total:
+            # Half of the events are the most that smaller siblings hold; pages that are not written to cost nothing.
+            self._order = np.empty(0, np.uint32)
+            self._order = np.empty(max(total, len(node) // 2), np.uint32)
+        order = self._order[:total]
+        first = ends - sizes + np.cumsum(n_listed, axis=0) - n_listed
+        self.team.run(
+            lambda begin, end: collect(node, count, lists, first, n_listed, begin, end, order), n_chunks, len(node)
+        )
+        ranges = np.zeros((*children.shape, 2), np.int64)
+        ranges[listed] = np.stack([ends - sizes, ends], axis=1)
+        return order, ranges

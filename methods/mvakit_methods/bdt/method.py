@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,7 @@ from mvakit.method import Capabilities, Curve, FitContext, Forest, Method, Ranki
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
 from mvakit.weightfile import feed
-from mvakit_methods.bdt.application import respond
+from mvakit_methods.bdt.application import respond, single_event
 from mvakit_methods.bdt.events import prepare
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.options import BDTOptions
@@ -66,6 +66,10 @@ class BDT(Method[BDTOptions, BDTState]):
     ) -> FloatArray:
         """Return the response to transformed inputs, shape (n,), or (n, n_classes) for several classes."""
         return respond(state, X)
+
+    def single_event(self, state: BDTState) -> Callable[[npt.NDArray[np.float32]], float] | None:
+        """Return what tells the response to one event, where the sum of the trees is all that it takes."""
+        return single_event(state)
 
     def write_state(self, state: BDTState, weights: Element) -> Mapping[str, bytes]:
         """Write the forest as TMVA does."""

@@ -34,10 +34,16 @@ class BDTOptions(MethodOptions):
     n_cuts: int = option(
         "nCuts",
         20,
-        "how many cuts, at equal steps through the range of each variable at each node, are tried; -1 for every edge of "
-        "at most 256 bins of the variable, each with as many events, which takes half the time",
+        "how many cuts, at equal steps through the range of each variable at each node, are tried, each at the nearest of "
+        "at most 255 edges between bins of the variable with as many events each; -1 for every edge",
         minimum=-1,
         maximum=65_535,
+    )
+    exact_cuts: bool = option(
+        "ExactCuts",
+        False,
+        "place the cuts of nCuts exactly, as TMVA does, not at the nearest edge of a bin; takes about four times as long",
+        extension=True,
     )
     boost_type: str = option(
         "BoostType",

@@ -1,4 +1,4 @@
-"""Kernels that send events to the left and to the right, and those that walk them through a whole tree."""
+"""Kernels that send events down a tree, list those of a node, and sum what boosting wants to know of its leaves."""
 
 from __future__ import annotations
 
@@ -9,63 +9,235 @@ import numpy.typing as npt
 
 from mvakit_methods.bdt.compiled import kernel
 
-__all__ = ["CHUNK", "SMALL_DEPTH", "add_up", "leaf_sums", "move", "sides", "walk", "walk_small"]
+__all__ = ["CHUNK", "add_up", "collect", "count_listed", "descend", "leaf_sums", "look_up"]
 
 Array = npt.NDArray[Any]
 
 # Sums over more events than this are made in pieces of this size and added in their order, so that they do not depend
 # on the number of threads.
 CHUNK: Final = 1 << 16
-SMALL_DEPTH: Final = 3
-_BLOCK: Final = 4096
+_BLOCK: Final = 1 << 11
+# Up to so many lists each is made in a pass of its own.
+_FEW: Final = 4
 
 
 @kernel
-def sides(
-    data: Array,
-    order: Array,
-    pieces: Array,
-    variable: Array,
-    threshold: Array,
-    begin: int,
-    end: int,
-    right: Array,
-    n_right: Array,
+def _descend_one(column: Array, limit: Any, below: int, node: Array) -> None:
+    for i in range(column.size):
+        node[i] = below + (1 if column[i] >= limit else 0)
+
+
+@kernel
+def descend(
+    data: Array, variable: Array, threshold: Array, left: Array, level: int, begin: int, end: int, node: Array
 ) -> None:
-    """Decide for the pieces `begin` to `end` which events go right.
+    """Send the events of the chunks `begin` to `end` from the nodes of one level to their children.
 
     Parameters
     ----------
     data : ndarray, shape (n_variables, n_events)
         Values or codes; an event goes right if its entry is not below the threshold.
-    order : ndarray of uint32, shape (n_positions,)
-    pieces : ndarray of int64, shape (n_pieces, 3)
-        Node, first and end position.
-    variable, threshold : ndarray, shape (n_nodes,)
-    right : ndarray of uint8, shape (n_positions,)
-        The result, by position.
-    n_right : ndarray of int64, shape (n_pieces,)
-        The result: how many.
+    variable : ndarray of int32, shape (n_nodes,)
+        -1 for nodes where events stay.
+    threshold : ndarray, shape (n_nodes,)
+        Of the type of `data`.
+    left : ndarray of int32, shape (n_nodes,)
+        The left children; each right one follows.
+    level : int
+        The first node of the level: no event is at a later one.
+    node : ndarray of unsigned int, shape (n_events,)
+        The node of each event, which is changed.
     """
-    for p in range(begin, end):
-        node = pieces[p, 0]
-        column, limit = data[variable[node]], threshold[node]
-        n = 0
-        for i in range(pieces[p, 1], pieces[p, 2]):
-            goes = column[order[i]] >= limit
-            right[i] = goes
-            n += goes
-        n_right[p] = n
+    for c in range(begin, end):
+        some = slice(c * CHUNK, min((c + 1) * CHUNK, node.size))
+        here = node[some]
+        if level == 0:
+            _descend_one(data[variable[0], some], threshold[0], left[0], here)
+            continue
+        part = data[:, some]
+        for i in range(here.size):
+            k = here[i]
+            f = variable[k]
+            if f >= 0:
+                here[i] = left[k] + (1 if part[f, i] >= threshold[k] else 0)
 
 
 @kernel
-def _scatter(source: Array, right: Array, to_left: int, to_right: int, target: Array) -> None:
-    """Copy entries to their sides, each side in the order they come."""
-    for i in range(source.size):
-        goes = right[i]
-        target[to_right if goes else to_left] = source[i]
-        to_right += goes
-        to_left += 1 - goes
+def count_listed(node: Array, count: Array, lists: Array, begin: int, end: int, n_listed: Array) -> None:
+    """Count, chunk by chunk, the events that come into each list.
+
+    Parameters
+    ----------
+    node : ndarray of unsigned int, shape (n_events,)
+    count : ndarray of uint8, shape (n_events,) or (0,)
+        How often each event is in the sample; empty for once.
+    lists : ndarray, shape (n_lists,)
+        The node of each list, of the type of `node`, in ascending order.
+    n_listed : ndarray of int64, shape (n_chunks, n_lists)
+        The result.
+    """
+    for c in range(begin, end):
+        some = slice(c * CHUNK, min((c + 1) * CHUNK, node.size))
+        here = node[some]
+        if lists.size > _FEW:
+            slot = _slots(lists)
+            n_listed[c, :] = 0
+            for i in range(here.size):
+                s = slot[here[i]] if here[i] < slot.size else -1
+                if s >= 0:
+                    n_listed[c, s] += count[some.start + i] if count.size else 1
+            continue
+        for s in range(lists.size):
+            which, n = lists[s], 0
+            if count.size:
+                times = count[some]
+                for i in range(here.size):
+                    n += times[i] if here[i] == which else 0
+            else:
+                for i in range(here.size):
+                    n += 1 if here[i] == which else 0
+            n_listed[c, s] = n
+
+
+@kernel
+def _slots(lists: Array) -> Array:
+    """Return the list of each node up to the last that is listed, -1 for those that are not."""
+    slot = np.full(np.int64(lists[-1]) + 1, -1, np.int64)
+    for s in range(lists.size):
+        slot[lists[s]] = s
+    return slot
+
+
+@kernel
+def collect(
+    node: Array, count: Array, lists: Array, first: Array, n_listed: Array, begin: int, end: int, order: Array
+) -> None:
+    """List the events of nodes in their order; one that is in the sample twice comes twice.
+
+    Parameters
+    ----------
+    node, count, lists, n_listed
+        As for `count_listed`.
+    first : ndarray of int64, shape (n_chunks, n_lists)
+        Where the events of each chunk begin in each list.
+    order : ndarray of uint32
+        The result.
+    """
+    for c in range(begin, end):
+        start, stop = c * CHUNK, min((c + 1) * CHUNK, node.size)
+        if lists.size > _FEW:
+            slot, place = _slots(lists), first[c].copy()
+            for e in range(start, stop):
+                s = slot[node[e]] if node[e] < slot.size else -1
+                if s >= 0:
+                    for _ in range(np.int64(count[e]) if count.size else 1):
+                        order[place[s]] = e
+                        place[s] += 1
+            continue
+        for s in range(lists.size):
+            which, n, left = lists[s], 0, n_listed[c, s]
+            out = order[first[c, s] : first[c, s] + left]
+            e = start
+            if count.size:
+                while n < left:
+                    if node[e] == which:
+                        for _ in range(np.int64(count[e])):
+                            out[n] = e
+                            n += 1
+                    e += 1
+            else:
+                # Written without a branch, and again until it is one that is listed.
+                while n < left:
+                    out[n] = e
+                    n += 1 if node[e] == which else 0
+                    e += 1
+
+
+@kernel
+def _weights(
+    original: Array, factor: Array, group: Array, by_class: bool, order: Array, begin: int, end: int, out: Array
+) -> None:
+    """Write the weights of the events from `begin` on, or of those that `order` lists there."""
+    n = end - begin
+    # Not looked up in the array, so that the loops can use vector instructions.
+    signal, background = factor[0], factor[-1]
+    if order.size and by_class:
+        for i in range(n):
+            e = order[begin + i]
+            out[i] = original[e] * (background if group[e] else signal)
+    elif order.size:
+        for i in range(n):
+            e = order[begin + i]
+            out[i] = original[e] * factor[e]
+    elif by_class:
+        some, members = original[begin:end], group[begin:end]
+        for i in range(n):
+            out[i] = some[i] * (background if members[i] else signal)
+    else:
+        some, factors = original[begin:end], factor[begin:end]
+        for i in range(n):
+            out[i] = some[i] * factors[i]
+
+
+@kernel
+def _store(values: Array, n: int, scale: float, half: float, out: Array) -> None:
+    if half != 0.0:
+        for i in range(n):
+            x = values[i] * scale
+            out[i] = np.int32(x + (half if x >= 0.0 else -half))
+    else:
+        for i in range(n):
+            out[i] = values[i]
+
+
+@kernel
+def look_up(
+    original: Array, factor: Array, group: Array, target: Array, by_class: bool, order: Array, scale: float, half: float,
+    begin: int, end: int, weight: Array, product: Array, member: Array,
+) -> None:  # fmt: skip
+    """Write weight, weight times target, and class of events, from place 0 on.
+
+    Parameters
+    ----------
+    original : ndarray of float64, shape (n_events,)
+    factor : ndarray of float64, shape (n_events,) or (2,)
+        What the weights are multiplied with, by class or by event.
+    group : ndarray of uint8, shape (n_events,)
+        0 for signal, 1 for background.
+    target : ndarray of float32, shape (n_events,) or (0,)
+    by_class : bool
+    order : ndarray of uint32
+        The events, of which those at the places `begin` to `end` are meant; empty for all in their order.
+    scale, half : float
+        What makes whole numbers: they are multiplied and, half being 0.5, rounded; 0 for others.
+    weight, product, member : ndarray
+        The results; those that are empty are not wanted.
+    """
+    values = np.empty(_BLOCK)
+    for start in range(begin, end, _BLOCK):
+        stop = min(start + _BLOCK, end)
+        n, at = stop - start, start - begin
+        if weight.size or product.size:
+            _weights(original, factor, group, by_class, order, start, stop, values)
+        if weight.size:
+            _store(values, n, scale, half, weight[at : at + n])
+        if product.size:
+            if order.size:
+                for i in range(n):
+                    values[i] *= target[order[start + i]]
+            else:
+                some = target[start:stop]
+                for i in range(n):
+                    values[i] *= some[i]
+            _store(values, n, scale, half, product[at : at + n])
+        if member.size:
+            out = member[at : at + n]
+            if order.size:
+                for i in range(n):
+                    out[i] = group[order[start + i]]
+            else:
+                for i in range(n):
+                    out[i] = group[start + i]
 
 
 @kernel
@@ -78,179 +250,52 @@ def _total(values: Array, zero: Any) -> float:
 
 
 @kernel
-def _total_of(values: Array, group: Array, which: int, zero: Any) -> float:
-    """Sum the entries of one group."""
-    total = zero
-    for i in range(values.size):
-        total += values[i] if group[i] == which else zero
-    return float(total)
-
-
-@kernel
-def add_up(weight: Array, product: Array, group: Array, size: int, units: Array, zero: Any, sums: Array) -> None:
-    """Sum both quantities of the criterion, and count; without weights each event has the unit of weight.
-
-    `zero` is that of the type in which the sums are made: 64 bits, floating point or whole.
-    """
+def add_up(weight: Array, product: Array, group: Array, size: int, sums: Array) -> None:
+    """Sum both quantities of the criterion, and count; without weights each event has the unit of weight."""
+    sums[0] = sums[1] = 0.0
     if group.size:
-        first, second = _total_of(weight, group, 0, zero), _total_of(weight, group, 1, zero)
+        for i in range(size):
+            sums[group[i]] += weight[i]
     else:
-        first, second = _total(weight, zero) if weight.size else float(size), _total(product, zero)
-    sums[0], sums[1], sums[2] = first * units[0], second * units[1], float(size)
-
-
-@kernel
-def move(
-    order: Array,
-    weight: Array,
-    product: Array,
-    group: Array,
-    right: Array,
-    n_right: Array,
-    pieces: Array,
-    targets: Array,
-    units: Array,
-    zero: Any,
-    begin: int,
-    end: int,
-    new_order: Array,
-    new_weight: Array,
-    new_product: Array,
-    new_group: Array,
-    sums: Array,
-) -> None:
-    """Move the pieces `begin` to `end` to their nodes, and sum what comes to each side.
-
-    Parameters
-    ----------
-    order, weight, product, group, units, zero, right, n_right, pieces
-        As for `sides`, `add_up` and `mvakit_methods.bdt.splits.best_cuts_of_values`.
-    targets : ndarray of int64, shape (n_pieces, 2)
-        Where the left and the right events of each piece begin.
-    new_order, new_weight, new_product, new_group
-        The results, by new position.
-    sums : ndarray of float64, shape (n_pieces, 2, 3)
-        The result: the two sums, and the number of events, on the left and on the right.
-    """
-    for p in range(begin, end):
-        some = slice(pieces[p, 1], pieces[p, 2])
-        left, other = targets[p, 0], targets[p, 1]
-        _scatter(order[some], right[some], left, other, new_order)
-        if weight.size:
-            _scatter(weight[some], right[some], left, other, new_weight)
-        if product.size:
-            _scatter(product[some], right[some], left, other, new_product)
-        if group.size:
-            _scatter(group[some], right[some], left, other, new_group)
-        for side in range(2):
-            start = targets[p, side]
-            size = n_right[p] if side == 1 else pieces[p, 2] - pieces[p, 1] - n_right[p]
-            some = slice(start, start + size)
-            add_up(new_weight[some], new_product[some], new_group[some], size, units, zero, sums[p, side])
-
-
-@kernel
-def walk(
-    data: Array, variable: Array, threshold: Array, children: Array, depth: int, begin: int, end: int, leaf: Array
-) -> None:
-    """Write the leaf that each of the events `begin` to `end` reaches in `depth` steps.
-
-    Parameters
-    ----------
-    data : ndarray, shape (n_variables, n_events)
-    variable : ndarray of uint32, shape (n_nodes,)
-    threshold : ndarray of float32, shape (n_nodes,)
-    children : ndarray of uint32, shape (n_nodes, 2)
-        Left and right; a leaf is its own child.
-    leaf : ndarray of uint32, shape (n_events,)
-        The result.
-    """
-    for e in range(begin, end):
-        node = np.uint32(0)
-        for _ in range(depth):
-            node = children[node, 1 if data[variable[node], e] >= threshold[node] else 0]
-        leaf[e] = node
-
-
-@kernel
-def _above(values: Array, limit: float, out: Array) -> None:
-    for i in range(values.size):
-        out[i] = values[i] >= limit
-
-
-@kernel
-def walk_small(data: Array, variable: Array, threshold: Array, ends: Array, begin: int, end: int, leaf: Array) -> None:
-    """Write the leaf that each of the events `begin` to `end` reaches in a tree of depth 3.
-
-    All comparisons are made, many events at a time, and their bits combined.
-
-    Parameters
-    ----------
-    data : ndarray, shape (n_variables, n_events)
-    variable : ndarray of uint32, shape (7,)
-        Of a complete tree, in which the children of node k are 2 k + 1 and 2 k + 2.
-    threshold : ndarray, shape (7,)
-        Of the type of `data`.
-    ends : ndarray of uint32, shape (8,)
-        What to write for the lowest nodes, from the leftmost to the rightmost.
-    leaf : ndarray of uint32, shape (n_events,)
-        The result.
-    """
-    bits = np.empty((7, _BLOCK), np.uint8)
-    code = np.empty(_BLOCK, np.uint8)
-    b0, b1, b2, b3, b4, b5, b6 = bits[0], bits[1], bits[2], bits[3], bits[4], bits[5], bits[6]
-    for start in range(begin, end, _BLOCK):
-        size = min(_BLOCK, end - start)
-        for k in range(7):
-            _above(data[variable[k], start : start + size], threshold[k], bits[k])
-        for i in range(size):
-            top = b0[i]
-            middle = (top & b2[i]) | ((top ^ 1) & b1[i])
-            low = (middle & b4[i]) | ((middle ^ 1) & b3[i])
-            high = (middle & b6[i]) | ((middle ^ 1) & b5[i])
-            code[i] = 4 * top + 2 * middle + ((top & high) | ((top ^ 1) & low))
-        out = leaf[start : start + size]
-        for i in range(size):
-            out[i] = ends[code[i]]
+        sums[0] = _total(weight, 0.0) if weight.size else float(size)
+        sums[1] = _total(product, 0.0)
+    sums[2] = float(size)
 
 
 @kernel
 def leaf_sums(
-    leaf: Array,
-    group: Array,
-    weight: Array,
-    target: Array,
-    count: Array,
-    begin: int,
-    end: int,
-    sums: Array,
-) -> None:
+    leaf: Array, original: Array, factor: Array, group: Array, target: Array, by_class: bool, count: Array,
+    begin: int, end: int, sums: Array,
+) -> None:  # fmt: skip
     """Sum over the events of the chunks `begin` to `end` what each leaf needs.
 
     Parameters
     ----------
-    leaf : ndarray of uint32, shape (n_events,)
-    group : ndarray of uint8, shape (n_events,)
-        0 for signal, 1 for background.
-    weight : ndarray of float64, shape (n_events,)
-    target : ndarray of float32, shape (n_events,) or (0,)
-        Residuals of gradient boosting.
-    count : ndarray of uint8, shape (n_events,)
-        How often an event is in the sample of this tree.
+    leaf : ndarray of unsigned int, shape (n_events,)
+    original, factor, group, target, by_class
+        As for `look_up`; the targets are residuals of gradient boosting.
+    count : ndarray of uint8, shape (n_events,) or (0,)
+        How often an event is in the sample of this tree; empty for once.
     sums : ndarray of float64, shape (n_chunks, n_nodes, 5)
         The result: weight of signal and of background, weight times target, weight times squared target, and the
         denominator of the leaf's response.
     """
+    weight, no_order = np.empty(_BLOCK), np.empty(0, np.uint32)
     for c in range(begin, end):
+        here = sums[c]
         for k in range(sums.shape[1]):
             for q in range(sums.shape[2]):
                 sums[c, k, q] = 0.0
-        for e in range(c * CHUNK, min((c + 1) * CHUNK, leaf.size)):
-            row, w = sums[c, leaf[e]], weight[e]
-            for _ in range(count[e]):
-                row[group[e]] += w
-                if target.size:
-                    t = float(target[e])
-                    row[2] += w * t
-                    row[3] += w * t * t
-                    row[4] += abs(t) * (1.0 - abs(t)) * w * w
+        for start in range(c * CHUNK, min((c + 1) * CHUNK, leaf.size), _BLOCK):
+            stop = min(start + _BLOCK, (c + 1) * CHUNK, leaf.size)
+            _weights(original, factor, group, by_class, no_order, start, stop, weight)
+            for i in range(stop - start):
+                e = start + i
+                k, w = leaf[e], weight[i]
+                for _ in range(np.int64(count[e]) if count.size else 1):
+                    here[k, group[e]] += w
+                    if target.size:
+                        t = float(target[e])
+                        here[k, 2] += w * t
+                        here[k, 3] += w * t * t
+                        here[k, 4] += abs(t) * (1.0 - abs(t)) * w * w

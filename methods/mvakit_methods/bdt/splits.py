@@ -2,7 +2,7 @@
 
 The range of each node is cut anew into ``nCuts + 1`` bins of equal width. A call treats all nodes of a level for a range
 of variables, so that threads share the variables among themselves and every sum is made by one thread, in the order of
-the events. See `mvakit_methods.bdt.code_splits` for the faster way of ``nCuts=-1``.
+the events. This is ``ExactCuts``; see `mvakit_methods.bdt.code_splits` for the faster way.
 """
 
 from __future__ import annotations
@@ -15,15 +15,17 @@ import numpy.typing as npt
 from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.criteria import REGRESSION_VARIANCE, separation_gain
 
-__all__ = ["BY_CLASS", "EQUAL_WEIGHTS", "MAX_STEPS", "WEIGHTED", "best_cuts_of_values", "scan"]
+__all__ = ["BY_CLASS", "CLASS_WEIGHTS", "EQUAL_WEIGHTS", "MAX_STEPS", "WEIGHTED", "best_cuts_of_values", "scan"]
 
 MAX_STEPS: Final = 1 << 16
 
 # What the two sums of a histogram are: the weights of the two classes, or weight and weight times target. Where all
-# weights are equal the first of them is the number of events, in units of that weight.
+# weights are equal the first of them is the number of events, in units of that weight; where those of each class are
+# equal, as they mostly are, events are counted by class.
 BY_CLASS: Final = 0
 WEIGHTED: Final = 1
 EQUAL_WEIGHTS: Final = 2
+CLASS_WEIGHTS: Final = 3
 
 _BLOCK: Final = 4096
 _FLOAT_EPSILON: Final = 2.0**-23
@@ -34,7 +36,7 @@ Array = npt.NDArray[Any]
 
 @kernel
 def scan(
-    histogram: Array, n_bins: int, units: Array, criterion: int, min_size: float, total: Array
+    histogram: Array, n_bins: int, wanted: Array, units: Array, criterion: int, min_size: float, total: Array
 ) -> tuple[float, int]:
     """Return the best gain and the last bin on the left of its cut; (-1, -1) where no cut leaves enough on each side.
 
@@ -42,6 +44,8 @@ def scan(
     ----------
     histogram : ndarray of float64, shape (>= n_bins, 3)
         The two sums, in multiples of `units`, and the number of events in each bin.
+    wanted : ndarray of bool, shape (>= n_bins,) or (0,)
+        Which bins may be the last on the left; empty for all.
     total : ndarray of float64, shape (3,)
         The same of the node, in full.
     """
@@ -54,7 +58,7 @@ def scan(
         below += histogram[k, 0]
         below2 += histogram[k, 1]
         count += histogram[k, 2]
-        if count < min_size:
+        if count < min_size or (wanted.size and not wanted[k]):
             continue
         if number - count < min_size:
             break
@@ -168,7 +172,7 @@ def best_cuts_of_values(
         largest_node = max(largest_node, nodes[k, 1] - nodes[k, 0])
     column = np.empty(largest_node, values.dtype)
     codes = np.empty(_BLOCK, np.uint16)
-    histogram = np.empty((n_cuts + 1, 3))
+    histogram, everywhere = np.empty((n_cuts + 1, 3)), np.empty(0, np.bool_)
     for k in range(nodes.shape[0]):
         lo, size = nodes[k, 0], nodes[k, 1] - nodes[k, 0]
         members, x = order[lo : lo + size], column[:size]
@@ -199,7 +203,7 @@ def best_cuts_of_values(
             if sums == EQUAL_WEIGHTS:
                 for j in range(n):
                     histogram[j, 2] = histogram[j, 0]
-            best, where = scan(histogram, n, units, criterion, min_size, totals[k])
+            best, where = scan(histogram, n, everywhere, units, criterion, min_size, totals[k])
             gain[k, f] = best
             if where >= 0:
                 cut[k, f] = minimum + (where + 1) * width

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,11 +14,12 @@ from mvakit_methods.bdt.boosting import AdaptiveBoost, Boost, GradientBoost
 from mvakit_methods.bdt.events import TrainingEvents
 from mvakit_methods.bdt.fisher_cuts import FisherSearch
 from mvakit_methods.bdt.forest import BDTState
-from mvakit_methods.bdt.grower import CodeSearch, Grower, Growth, Search, Tree, ValueSearch
+from mvakit_methods.bdt.grower import Grower, Growth, Search, Tree, View
 from mvakit_methods.bdt.options import BDTOptions
-from mvakit_methods.bdt.partition import CHUNK, SMALL_DEPTH, leaf_sums, walk, walk_small
+from mvakit_methods.bdt.partition import CHUNK, leaf_sums
 from mvakit_methods.bdt.pruning import prune_by_cost_complexity, prune_by_expected_error, prune_by_validation
 from mvakit_methods.bdt.randomness import bagging_seed, draw_counts, subset_drawer
+from mvakit_methods.bdt.searches import CodeSearch, ValueSearch
 from mvakit_methods.bdt.shaping import Shape
 from mvakit_methods.bdt.team import Team
 from mvakit_methods.bdt.trees import TreeArrays
@@ -30,39 +33,24 @@ def _search(events: TrainingEvents, options: BDTOptions, context: FitContext, te
     integer = np.array([variable.type == "I" for variable in context.variables])
     if options.use_fisher_cuts:
         return FisherSearch(
-            events.X, integer, options.steps, ~events.signal, least_correlation=options.least_correlation,
+            events.columns(), integer, options.steps, events.group == 1, least_correlation=options.least_correlation,
             exclusive=options.exclusive_variables,
         )  # fmt: skip
-    if options.steps > 0:
-        return ValueSearch(events.X, integer, options.steps)
+    if options.steps > 0 and options.exact_cuts:
+        return ValueSearch(events.columns(), integer, options.steps)
+    # Whole numbers are cut everywhere.
+    steps = np.where(integer, 0, max(options.steps, 0)).astype(np.int64)
     # A histogram can be subtracted only if it was filled for every variable of both nodes.
-    return CodeSearch(bin_variables(events.X, team), subtract=not options.use_randomised_trees)
+    return CodeSearch(bin_variables(events, integer, steps > 0, team), steps, subtract=not options.use_randomised_trees)
 
 
-def _walk(search: Search, tree: Tree, team: Team, leaf: npt.NDArray[np.uint32]) -> None:
-    """Write the leaf that each event reaches."""
-    inner, data, depth, n = np.array(tree.variable) >= 0, search.data, max(tree.depth), len(leaf)
-    variable = np.where(inner, tree.variable, 0).astype(np.uint32)
-    threshold, itself = np.array(tree.threshold, data.dtype), np.arange(len(tree))
-    children = np.stack([np.where(inner, side, itself) for side in (tree.left, tree.right)], axis=1).astype(np.uint32)
-    if depth > SMALL_DEPTH:
-        team.run(lambda begin, end: walk(data, variable, threshold, children, depth, begin, end, leaf), n, 5 * n)
-        return
-    level, levels = np.zeros(1, np.uint32), []
-    for _ in range(SMALL_DEPTH):
-        levels.append(level)
-        level = children[level].ravel()
-    nodes = np.concatenate(levels)
-    team.run(lambda begin, end: walk_small(data, variable[nodes], threshold[nodes], level, begin, end, leaf), n, n)
-
-
-def _add_up(
-    tree: Tree, boost: Boost, count: npt.NDArray[np.uint8], leaf: npt.NDArray[np.uint32], team: Team
-) -> FloatArray:
+def _add_up(tree: Tree, view: View, count: npt.NDArray[np.uint8], leaf: npt.NDArray[Any], team: Team) -> FloatArray:
     """Return what the events of the sample add up to in each leaf."""
     sums = np.empty((-(-len(leaf) // CHUNK), len(tree), 5))
     team.run(
-        lambda begin, end: leaf_sums(leaf, boost.group, boost.weight, boost.target, count, begin, end, sums),
+        lambda begin, end: leaf_sums(
+            leaf, view.original, view.factor, view.group, view.target, view.by_class, count, begin, end, sums
+        ),
         len(sums),
         5 * len(leaf),
     )
@@ -70,14 +58,14 @@ def _add_up(
     return np.asarray(np.add.accumulate(sums)[-1])
 
 
-def _prune(shape: Shape, options: BDTOptions, events: TrainingEvents, leaf: npt.NDArray[np.uint32]) -> None:
+def _prune(shape: Shape, options: BDTOptions, events: TrainingEvents, leaf: npt.NDArray[Any]) -> None:
     """Take back the splits that do not pay."""
     if options.prune_method == "ExpectedError":
         prune_by_expected_error(shape, options.prune_strength)
     elif not options.validates:
         prune_by_cost_complexity(shape, options.prune_strength)
     else:
-        signal, background = events.held_out & events.signal, events.held_out & ~events.signal
+        signal, background = events.held_out & (events.group == 0), events.held_out & (events.group == 1)
         size = len(shape.tree)
         prune_by_validation(
             shape,
@@ -95,14 +83,17 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
         If not even the first tree separates anything.
     """
     n_variables = events.X.shape[1]
-    usable = np.flatnonzero(~events.held_out)
-    n, fraction, seed = len(usable), options.sample_fraction(len(usable)), options.random_seed
+    n_events, seed = len(events.weight), options.random_seed
+    count = (~events.held_out).astype(np.uint8)
+    usable = np.flatnonzero(count) if len(count) else slice(None)
+    n = int(count.sum(dtype=np.int64)) if len(count) else n_events
+    fraction = options.sample_fraction(n)
     search = _search(events, options, context, team)
     gradient = options.boost_type == "Grad"
     boost: Boost = GradientBoost(events, options) if gradient else AdaptiveBoost(events, options)
     growth = Growth(boost.criterion, options.depth(), options.min_percent(n))
-    grower = Grower(search, growth, team)
-    count, leaf = (~events.held_out).astype(np.uint8), np.empty(len(events.weight), np.uint32)
+    grower = Grower(search, growth, team, n_events)
+    leaf = grower.node
     subset = options.use_n_vars or int(n_variables**0.5 + 0.6)
     trees: list[TreeArrays] = []
     boost_weight, error, nodes_before = [], [], []
@@ -110,6 +101,8 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
     for i in range(options.n_trees):
         context.tick(i, options.n_trees)
         if options.bagged:
+            if not len(count):
+                count = np.zeros(n_events, np.uint8)
             count[usable] = draw_counts(bagging_seed(i, seed), n, fraction)
             if not count.any():
                 raise MethodError(
@@ -119,9 +112,8 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
         choose = None
         if options.use_randomised_trees:
             choose = subset_drawer(bagging_seed(i, seed) + 1, n_variables, subset, poisson=options.use_poisson_n_vars)
-        tree = grower.grow(boost.positions(count if options.bagged or n < len(count) else None), choose)
-        _walk(search, tree, team, leaf)
-        shape = Shape(tree, _add_up(tree, boost, count, leaf, team), boost.criterion, options.node_purity_limit)
+        tree = grower.grow(boost.view, count, choose)
+        shape = Shape(tree, _add_up(tree, boost.view, count, leaf, team), boost.criterion, options.node_purity_limit)
         if options.yes_no:
             shape.clean()
         nodes_before.append(shape.n_nodes)

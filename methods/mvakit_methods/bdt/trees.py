@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["CompleteTrees", "FlatTrees", "TreeArrays", "lay_out"]
+__all__ = ["CodedTrees", "CompleteTrees", "FlatTrees", "TreeArrays", "lay_out"]
 
+Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 UNROLLED_DEPTH: Final = 3
 _MAX_COMPLETE_DEPTH: Final = 6
+_MAX_EDGES: Final = 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +72,27 @@ class CompleteTrees:
     cut: npt.NDArray[np.float32]
     value: FloatArray
 
+    def arrays(self) -> tuple[int, Array, Array, Array]:
+        """Return what kernels that walk take."""
+        return self.depth, self.variable, self.cut, self.value
+
+    def coded(self) -> CodedTrees:
+        """Return the same trees for values that are told by the cuts that they are not below."""
+        column_variable: list[int] = []
+        edges: list[npt.NDArray[np.float32]] = []
+        column, code = np.zeros(self.variable.shape, np.uint32), np.zeros(self.variable.shape, np.uint8)
+        for f in np.unique(self.variable).tolist():
+            here = self.variable == f
+            cuts, place = np.unique(self.cut[here], return_inverse=True)
+            column[here] = len(edges) + place // _MAX_EDGES
+            code[here] = place % _MAX_EDGES + 1
+            for first in range(0, len(cuts), _MAX_EDGES):
+                some = cuts[first : first + _MAX_EDGES]
+                # No value reaches what is no number.
+                edges.append(np.concatenate([some, np.full(_MAX_EDGES - len(some), np.nan, np.float32)]))
+                column_variable.append(f)
+        return CodedTrees(self.depth, np.array(column_variable, np.int64), np.array(edges), column, code, self.value)
+
     def every(self, n: int, start: int) -> CompleteTrees:
         """Return every n-th tree."""
         if n == 1:
@@ -80,6 +103,36 @@ class CompleteTrees:
             np.ascontiguousarray(self.cut[start::n]),
             np.ascontiguousarray(self.value[start::n]),
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CodedTrees:
+    """Complete trees that compare one byte with another.
+
+    Each variable has a column of codes for every 255 cuts on it: how many of these cuts a value is not below. A value is
+    not below a cut if its code is not below that of the cut.
+
+    Attributes
+    ----------
+    depth : int
+    column_variable : ndarray of int64, shape (n_columns,)
+    edges : ndarray of float32, shape (n_columns, 255)
+        The cuts in ascending order, filled up with nan.
+    column : ndarray of uint32, shape (n_trees, 2**depth - 1)
+    code : ndarray of uint8, shape (n_trees, 2**depth - 1)
+    value : ndarray of float64, shape (n_trees, 2**depth)
+    """
+
+    depth: int
+    column_variable: npt.NDArray[np.int64]
+    edges: npt.NDArray[np.float32]
+    column: npt.NDArray[np.uint32]
+    code: npt.NDArray[np.uint8]
+    value: FloatArray
+
+    def arrays(self) -> tuple[int, Array, Array, Array, Array, Array]:
+        """Return what kernels take."""
+        return self.depth, self.column_variable, self.edges, self.column, self.code, self.value
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +153,10 @@ class FlatTrees:
     cut: npt.NDArray[np.float32]
     children: npt.NDArray[np.uint32]
     value: FloatArray
+
+    def arrays(self) -> tuple[Array, Array, Array, Array, Array]:
+        """Return what kernels take."""
+        return self.root, self.variable, self.cut, self.children, self.value
 
     def every(self, n: int, start: int) -> FlatTrees:
         """Return every n-th tree."""
