@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -129,6 +129,10 @@ class MethodOptions(Options):
     # Values, in lower case, that weight files of TMVA have and no training takes, by the spelling of the option. They are kept as
     # unknown options are, and methods find them in the `WeightContext`.
     only_in_files: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType({})
+
+    def for_analysis(self, analysis: AnalysisType) -> Self:  # noqa: ARG002 - what methods may make of it
+        """Return the options with the defaults of an analysis where nothing else was said."""
+        return self
 
     def pdf_recipe(self) -> Recipe:
         """Return how PDFs of the response are made.

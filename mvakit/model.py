@@ -342,9 +342,8 @@ def book(
     _check_capabilities(method_type, analysis)
     if analysis is AnalysisType.REGRESSION and not dataset.targets:
         raise MethodError(f"a regression needs a target, and {dataset.name!r} has none: call AddTarget")
-    instance = method_type(
-        method_type.options_type.parse(options, owner=f"{method_type.name} ({title or method})", **keywords)
-    )
+    parsed = method_type.options_type.parse(options, owner=f"{method_type.name} ({title or method})", **keywords)
+    instance = method_type(parsed.for_analysis(analysis))
     _parse_chain(instance, dataset)
     if instance.options.create_mva_pdfs:
         _check_pdfs(instance, analysis, len(dataset.train))

@@ -479,11 +479,11 @@ def test_signal_and_background_are_balanced():
     train = sample(90, seed=6)
     train = train.select(np.flatnonzero(train.is_signal | (np.arange(90) % 3 == 0)))
     for text, ratio in (("", 1.0), ("SigToBkgFraction=0.25", 0.25)):
-        events = prepare(train, BDTOptions.parse(text), context().log)
+        events = prepare(train, BDTOptions.parse(text), context())
         weight = events.weight * events.factor[events.group]
         assert weight.sum() == pytest.approx(len(train))
         assert weight[events.group == 0].sum() / weight[events.group == 1].sum() == pytest.approx(ratio)
-    events = prepare(train, BDTOptions.parse("SkipNormalization"), context().log)
+    events = prepare(train, BDTOptions.parse("SkipNormalization"), context())
     np.testing.assert_array_equal(events.weight * events.factor[events.group], train.weight)
 
 
@@ -517,7 +517,7 @@ def with_negative_weights(n: int = 240) -> Sample:
 
 
 def test_events_of_weight_zero_are_left_out():
-    events = prepare(with_negative_weights(), BDTOptions.parse(), context().log)
+    events = prepare(with_negative_weights(), BDTOptions.parse(), context())
     assert len(events.weight) == 239
     assert (events.weight != 0).all()
 
@@ -533,14 +533,14 @@ def test_events_of_weight_zero_are_left_out():
 def test_negative_weights_are_left_out(text, caplog):
     train = with_negative_weights()
     with caplog.at_level(logging.INFO, logger="mvakit.BDTTest"):
-        events = prepare(train, BDTOptions.parse(text), context().log)
+        events = prepare(train, BDTOptions.parse(text), context())
     assert "22 events with negative weights are left out" in caplog.text
     np.testing.assert_array_equal(events.weight, train.weight[train.weight > 0])
 
 
 def test_negative_weights_are_kept(caplog):
     train = with_negative_weights()
-    events = prepare(train, BDTOptions.parse("Pray"), context().log)
+    events = prepare(train, BDTOptions.parse("Pray"), context())
     assert "22 events with negative weights are used in the training" in caplog.text
     assert np.sum(events.weight < 0) == 22
     weight = events.weight * events.factor[events.group]
@@ -553,17 +553,17 @@ def test_negative_weights_are_paired_away():
     weight = np.array([0.75, -1.5, 1.0, 2.0, 1.0, 5.0, 0.5])
     index = np.array([0, 0, 0, 0, 0, 1, 1])
     options = BDTOptions.parse("NegWeightTreatment=PairNegWeightsGlobal:SkipNormalization")
-    events = prepare(Sample(X, index, weight), options, context(1).log)
+    events = prepare(Sample(X, index, weight), options, context(1))
     np.testing.assert_allclose(events.columns()[0], [0.0, 1.5, 9.0, 1.1, 4.0])
     np.testing.assert_allclose(events.weight, [0.75, 1.5, 1.0, 5.0, 0.5])
     # Distances are measured in units of the spread: y hardly varies, so that it decides.
     X = np.array([[0, 0], [1, 0.1], [5, 0.001], [100, 0], [-100, 0.1]], np.float32)
     weight = np.array([-0.5, 1, 1, 1, 1], float)
     both = Sample(np.concatenate([X, X + 1]), np.repeat([0, 1], 5), np.concatenate([weight, np.ones(5)]))
-    events = prepare(both, options, context(2).log)
+    events = prepare(both, options, context(2))
     np.testing.assert_allclose(events.weight[:4], [1, 0.5, 1, 1])
     with pytest.raises(MethodError, match="more positive than negative weight"):
-        prepare(both.with_weight(np.where(both.is_signal, -1.0, 1.0)), options, context(2).log)
+        prepare(both.with_weight(np.where(both.is_signal, -1.0, 1.0)), options, context(2))
 
 
 def test_negative_weights_are_boosted_inversely():
@@ -1028,7 +1028,7 @@ def test_too_large_a_number_of_events_is_refused():
 
 
 @pytest.mark.parametrize(
-    "text", ["NTrees=0", "MaxDepth=0", "nCuts=-2", "BoostType=AdaBoostR2", "Shrinkage=0", "NodePurityLimit=1.5"]
+    "text", ["NTrees=0", "MaxDepth=0", "nCuts=-2", "BoostType=RegBoost", "Shrinkage=0", "NodePurityLimit=1.5"]
 )
 def test_values_out_of_range_are_refused(text):
     with pytest.raises(OptionError, match=text.split("=")[0]):

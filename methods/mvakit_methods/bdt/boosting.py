@@ -24,16 +24,16 @@ from mvakit_methods.bdt.shaping import Shape
 from mvakit_methods.bdt.splits import BY_CLASS, CLASS_WEIGHTS, EQUAL_WEIGHTS, WEIGHTED
 from mvakit_methods.bdt.team import Team
 
-__all__ = ["AdaptiveBoost", "Boost", "GradientBoost", "Verdict", "kind_of_sums"]
+__all__ = ["LEAST_DENOMINATOR", "LEAST_ERROR", "AdaptiveBoost", "Boost", "GradientBoost", "Verdict", "kind_of_sums"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 _BLOCK: Final = 1 << 14
 _LEAST_BOOST: Final = 1e-4  # TMVA reads no smaller boost weight
-_LEAST_DENOMINATOR: Final = 1e-30
+LEAST_DENOMINATOR: Final = 1e-30
 # A tree without error would weigh infinitely much; it weighs as one with this error, and boosting ends.
-_LEAST_ERROR: Final = 1e-12
+LEAST_ERROR: Final = 1e-12
 
 
 @kernel
@@ -132,7 +132,7 @@ class Verdict:
     go_on : bool
         False if no further tree is worth growing.
     response : ndarray of float64, shape (n_nodes,), or None
-        What each leaf of a tree of Grad adds.
+        What each leaf of a regression tree adds, and for AdaBoost.R2 and bagging what inner nodes would.
     """
 
     boost_weight: float
@@ -153,6 +153,9 @@ class Boost(ABC):
 
     criterion: int
     view: View
+
+    def look(self, count: npt.NDArray[np.uint8]) -> None:  # noqa: B027 - most have nothing to do
+        """Make ready for a tree of which `count` is the sample; what the next tree sees may depend on it."""
 
     @abstractmethod
     def learn(self, shape: Shape, leaf: npt.NDArray[Any], count: npt.NDArray[np.uint8], team: Team) -> Verdict:
@@ -203,13 +206,13 @@ class AdaptiveBoost(Boost):
             says_signal = shape.kind[leaves] > 0
             error = float(np.sum(np.where(says_signal, b, s))) / total
             # Negative weights may make it negative.
-            error = max(abs(error), _LEAST_ERROR)
+            error = max(abs(error), LEAST_ERROR)
             if error >= 0.5:
                 return Verdict(0.0, error, go_on=False)
             boost_weight = beta * math.log((1 - error) / error)
             factor[leaves, 0] = np.where(says_signal, 0.0, math.exp(boost_weight))
             factor[leaves, 1] = np.where(says_signal, math.exp(boost_weight), 0.0)
-            go_on = error > _LEAST_ERROR
+            go_on = error > LEAST_ERROR
         else:
             says = 2 * (shape.purity[leaves].astype(np.float64) - 0.5)
             if options.boost_type == "AdaCost":
@@ -218,13 +221,13 @@ class AdaptiveBoost(Boost):
             else:
                 for_signal, for_background = says, -says
             error = float(np.sum(s * for_signal + b * for_background)) / total
-            error = min(abs(error), 1 - _LEAST_ERROR)
+            error = min(abs(error), 1 - LEAST_ERROR)
             boost_weight = beta * math.log((1 + error) / (1 - error))
             if boost_weight <= 0:
                 return Verdict(0.0, error, go_on=False)
             factor[leaves, 0] = np.exp(-boost_weight * for_signal)
             factor[leaves, 1] = np.exp(-boost_weight * for_background)
-            go_on = error < 1 - _LEAST_ERROR
+            go_on = error < 1 - LEAST_ERROR
         go_on = self._reweight(shape.spread(factor), leaf, count, team) and go_on
         return Verdict(boost_weight, error, go_on)
 
@@ -280,7 +283,7 @@ class GradientBoost(Boost):
         team: Team,
     ) -> Verdict:
         """Find what each leaf adds, and the new residuals."""
-        numerator, denominator = shape.sums[:, 2], np.maximum(shape.sums[:, 4], _LEAST_DENOMINATOR)
+        numerator, denominator = shape.sums[:, 2], np.maximum(shape.sums[:, 4], LEAST_DENOMINATOR)
         response = (self.step * numerator / denominator).astype(np.float32).astype(np.float64)
 
         def update(begin: int, end: int) -> None:

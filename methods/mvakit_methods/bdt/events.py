@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError
+from mvakit.method import FitContext
 from mvakit.progress import Messenger
+from mvakit.types import AnalysisType
 from mvakit_methods.bdt.options import BDTOptions
 from mvakit_methods.bdt.preselection import Preselection, find_preselection
 
@@ -29,15 +31,19 @@ class TrainingEvents:
     rows : ndarray of uint32, shape (n_events,), or None
         Which of them are trained on; None for all.
     group : ndarray of uint8, shape (n_events,)
-        0 for signal, 1 for background.
+        0 for signal, 1 for background; of several classes the number of the class, and 0 in a regression.
     weight : ndarray of float64, shape (n_events,)
         As the sample has it, or as pairing left it.
     factor : ndarray of float64, shape (2,)
-        The first boost weight of signal and of background, which balances them.
+        The first boost weight of signal and of background, which balances them; ones if these are not the classes.
     held_out : ndarray of bool, shape (n_events,) or (0,)
-        Events that no tree is grown from, as they decide on pruning; empty if there are none.
+        Events that no tree is grown from, as they decide on pruning or on the number of trees; empty if there are none.
     preselection : Preselection or None
         The regions whose events were left out.
+    target : ndarray of float32, shape (n_events,) or (0,)
+        What a regression is to find; empty for others.
+    n_outputs : int
+        The number of classes where there are several; 1 for others.
     """
 
     X: npt.NDArray[np.float32]
@@ -47,6 +53,8 @@ class TrainingEvents:
     factor: FloatArray
     held_out: npt.NDArray[np.bool_]
     preselection: Preselection | None = None
+    target: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
+    n_outputs: int = 1
 
     def columns(self) -> npt.NDArray[np.float32]:
         """Return a copy of the inputs of the events, variable by variable, shape (n_variables, n_events)."""
@@ -54,50 +62,46 @@ class TrainingEvents:
         return np.ascontiguousarray(X.T)
 
 
-def prepare(train: Sample, options: BDTOptions, log: Messenger) -> TrainingEvents:
+def prepare(train: Sample, options: BDTOptions, context: FitContext) -> TrainingEvents:
     """Return the events to train on.
 
     Events of weight zero are left out, negative weights are treated as the options say, and signal and background are
-    scaled so that their weights add up to the number of events, shared in the ratio ``SigToBkgFraction``.
+    scaled so that their weights add up to the number of events, shared in the ratio ``SigToBkgFraction``. The weights of
+    several classes and of a regression stay as they are.
 
     Raises
     ------
     MethodError
         If a class has no events, or its weights do not add up to something positive.
     """
-    X, signal, weight = np.asarray(train.X, np.float32), train.is_signal, np.asarray(train.weight, np.float64)
+    X, weight = np.asarray(train.X, np.float32), np.asarray(train.weight, np.float64)
+    two_classes = context.analysis is AnalysisType.CLASSIFICATION
+    names = ("signal", "background") if two_classes else context.classes
+    group = np.asarray(~train.is_signal if two_classes else train.class_index).astype(np.uint8)
+    if context.analysis is AnalysisType.REGRESSION:
+        names, group = ("training",), np.zeros(len(weight), np.uint8)
     use = weight != 0
     preselection = None
     if options.do_preselection:
-        preselection = find_preselection(X, signal, weight)
+        preselection = find_preselection(X, group == 0, weight)
         use &= preselection.verdict(X) == 0
-    negative = use & (weight < 0)
-    if negative.any():
-        treatment = options.negative_weights
-        if options.ignore_negative_weights or treatment in {"IgnoreNegWeightsInTraining", "NoNegWeightsInTraining"}:
-            log.info(f"{negative.sum()} events with negative weights are left out of the training")
-            use &= ~negative
-        elif treatment == "PairNegWeightsGlobal":
-            weight = np.where(use, weight, 0.0)
-            weight = _pair(X, signal, weight, log)
-            use = weight > 0
-        else:
-            log.warning(
-                f"{negative.sum()} events with negative weights are used in the training: if nodes are small, or "
-                "boosting stops early, try IgnoreNegWeightsInTraining"
-            )
-    rows = None
-    group = (~signal).astype(np.uint8)
+    use, weight = _treat_negative(X, group, weight, use, options, context.log)
+    rows, target = None, np.empty(0, np.float32)
+    if context.analysis is AnalysisType.REGRESSION:
+        target = np.asarray(train.targets[:, 0], np.float32)
     if not use.all():
         rows = np.flatnonzero(use).astype(np.uint32)
         group, weight = group[rows], weight[rows]
+        target = target[rows] if len(target) else target
     held_out = np.zeros(0, np.bool_)
     if options.validates:
         number = np.arange(len(weight)) if rows is None else rows
         held_out = number % options.validation_period() == 0
     factor = np.ones(2)
-    n, fraction = len(weight) - int(held_out.sum()), options.signal_to_background
-    for which, (name, share) in enumerate((("signal", fraction / (1 + fraction)), ("background", 1 / (1 + fraction)))):
+    n = len(weight) - int(held_out.sum())
+    fraction = options.signal_to_background
+    shares = (fraction / (1 + fraction), 1 / (1 + fraction))
+    for which, name in enumerate(names):
         members = group == which
         if len(held_out):
             members &= ~held_out
@@ -109,18 +113,47 @@ def prepare(train: Sample, options: BDTOptions, log: Messenger) -> TrainingEvent
                 f"BDT: the weights of the {name} events add up to {total:g}; training needs a positive sum, "
                 "as NegWeightTreatment=IgnoreNegWeightsInTraining gives"
             )
-        if not options.skip_normalization:
-            factor[which] = n * share / total
-    return TrainingEvents(X, rows, group, weight, factor, held_out, preselection)
+        if two_classes and not options.skip_normalization:
+            factor[which] = n * shares[which] / total
+    n_outputs = len(names) if context.analysis is AnalysisType.MULTICLASS else 1
+    return TrainingEvents(X, rows, group, weight, factor, held_out, preselection, target, n_outputs)
 
 
-def _pair(X: npt.NDArray[np.float32], signal: npt.NDArray[np.bool_], weight: FloatArray, log: Messenger) -> FloatArray:
+def _treat_negative(
+    X: npt.NDArray[np.float32],
+    group: npt.NDArray[np.uint8],
+    weight: FloatArray,
+    use: npt.NDArray[np.bool_],
+    options: BDTOptions,
+    log: Messenger,
+) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+    """Return which events are used, and their weights."""
+    negative = use & (weight < 0)
+    if negative.any():
+        treatment = options.negative_weights
+        if options.ignore_negative_weights or treatment in {"IgnoreNegWeightsInTraining", "NoNegWeightsInTraining"}:
+            log.info(f"{negative.sum()} events with negative weights are left out of the training")
+            use &= ~negative
+        elif treatment == "PairNegWeightsGlobal":
+            weight = np.where(use, weight, 0.0)
+            weight = _pair(X, group, weight, log)
+            use = weight > 0
+        else:
+            log.warning(
+                f"{negative.sum()} events with negative weights are used in the training: if nodes are small, or "
+                "boosting stops early, try IgnoreNegWeightsInTraining"
+            )
+    return use, weight
+
+
+def _pair(X: npt.NDArray[np.float32], group: npt.NDArray[np.uint8], weight: FloatArray, log: Messenger) -> FloatArray:
     """Let every negative weight eat up those of the nearest positive events of its class.
 
     Distances are measured by the inverse of the weighted covariance matrix of the class.
     """
     weight = weight.copy()
-    for members in (np.flatnonzero(signal), np.flatnonzero(~signal)):
+    for which in range(int(group.max()) + 1):
+        members = np.flatnonzero(group == which)
         values, total = X[members].astype(np.float64), weight[members].sum()
         if not total > 0:
             raise MethodError(

@@ -82,6 +82,9 @@ class BDTState:
         gradient: bool,
         yes_no: bool,
         preselection: Preselection | None = None,
+        analysis: AnalysisType = AnalysisType.CLASSIFICATION,
+        n_outputs: int = 1,
+        median: bool = False,
     ) -> BDTState:
         """Put trees one after the other."""
         columns = {c.name: np.concatenate([getattr(tree, c.name) for tree in trees]) for c in fields(TreeArrays)}
@@ -102,6 +105,9 @@ class BDTState:
             nodes_before,
             importance,
             preselection,
+            analysis,
+            n_outputs,
+            median,
         )
 
     @property

@@ -1,9 +1,9 @@
-"""Boosted decision trees for telling signal from background."""
+"""Boosted decision trees for classification, several classes, and regression."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,23 +27,33 @@ if TYPE_CHECKING:
 
 __all__ = ["BDT"]
 
+MAX_CLASSES: Final = 255
+
 FloatArray = npt.NDArray[np.float64]
 
 
 class BDT(Method[BDTOptions, BDTState]):
-    """Boosted decision trees: AdaBoost, RealAdaBoost, AdaCost, gradient boosting and bagging, as TMVA trains them.
+    """Boosted decision trees: AdaBoost, RealAdaBoost, AdaCost, AdaBoost.R2, gradient boosting and bagging, as TMVA trains them.
 
-    From the same events grows the forest that TMVA grows, tree by tree (``nCuts=-1`` and randomised trees apart). A response lies
-    between -1 (background) and 1 (signal), or, where leaves say a purity, between 0 and 1.
+    From the same events grows the forest that TMVA grows, tree by tree (``nCuts=-1``, randomised trees, and several classes
+    apart, whose trees TMVA 4.2 grows on the residuals of the first class). A response lies between -1 (background) and 1 (signal), or, where leaves say a purity,
+    between 0 and 1; of several classes it is the share of each, and of a regression the target.
     """
 
     name = "BDT"
     options_type = BDTOptions
-    capabilities = Capabilities(analyses=frozenset({AnalysisType.CLASSIFICATION}))
+    capabilities = Capabilities(
+        analyses=frozenset({AnalysisType.CLASSIFICATION, AnalysisType.MULTICLASS, AnalysisType.REGRESSION})
+    )
 
-    def check(self, context: FitContext) -> None:  # noqa: ARG002 - nothing about the inputs stands in the way
+    def check(self, context: FitContext) -> None:
         """Refuse options that cannot be; warn of deprecated ones and of those that others overrule."""
-        self.options.check()
+        self.options.for_analysis(context.analysis).check(context.analysis)
+        if len(context.targets) > 1 and context.analysis is AnalysisType.REGRESSION:
+            names = ", ".join(target.label for target in context.targets)
+            raise self.refuse(f"it finds one target at a time, and there are {len(context.targets)}: {names}")
+        if len(context.classes) > MAX_CLASSES:
+            raise self.refuse(f"it tells at most {MAX_CLASSES} classes apart, not {len(context.classes)}")
 
     def fit(self, train: Sample, context: FitContext) -> BDTState:
         """Grow the forest.
@@ -51,11 +61,12 @@ class BDT(Method[BDTOptions, BDTState]):
         Raises
         ------
         MethodError
-            If a class has no events or no positive sum of weights, or no cut separates the classes.
+            If a class has no events or no positive sum of weights, or no cut gains anything.
         """
-        events = prepare(train, self.options, context.log)
+        options = self.options.for_analysis(context.analysis)
+        events = prepare(train, options, context)
         with team() as crew:
-            return train_forest(events, self.options, context, crew)
+            return train_forest(events, options, context, crew)
 
     def predict(
         self,

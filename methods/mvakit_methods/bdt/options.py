@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from mvakit.errors import MvakitWarning, OptionError
 from mvakit.method import MethodOptions
 from mvakit.options import option
+from mvakit.types import AnalysisType
 
 __all__ = ["BDTOptions"]
 
@@ -28,7 +29,7 @@ class BDTOptions(MethodOptions):
         "MinNodeSize",
         "5%",
         "what a node has to hold at least, in percent of the training events, counted and weighted; '5%' and '5' are "
-        "the same",
+        "the same; 0.2% in a regression",
         unit="%",
     )
     n_cuts: int = option(
@@ -48,8 +49,27 @@ class BDTOptions(MethodOptions):
     boost_type: str = option(
         "BoostType",
         "AdaBoost",
-        "how trees are boosted",
-        choices=("AdaBoost", "RealAdaBoost", "AdaCost", "Bagging", "Grad"),
+        "how trees are boosted; a regression has AdaBoostR2 (by default), Bagging and Grad, several classes Grad",
+        choices=("AdaBoost", "RealAdaBoost", "AdaCost", "Bagging", "Grad", "AdaBoostR2"),
+    )
+    ada_boost_r2_loss: str = option(
+        "AdaBoostR2Loss", "Quadratic", "loss of AdaBoostR2", choices=("Linear", "Quadratic", "Exponential")
+    )
+    # The Reader of older releases, which lack them, refuses a file that names them.
+    regression_loss: str = option(
+        "RegressionLossFunctionBDTG",
+        "Huber",
+        "loss of Grad in a regression",
+        choices=("Huber", "AbsoluteDeviation", "LeastSquares"),
+        apart=True,
+    )
+    huber_quantile: float = option(
+        "HuberQuantile",
+        0.7,
+        "Huber: share of the weight whose residuals count squared, those of the rest linearly",
+        minimum=0.0,
+        maximum=1.0,
+        apart=True,
     )
     ada_boost_beta: float = option("AdaBoostBeta", 0.5, "learning rate of AdaBoost", minimum=1e-9, maximum=1e3)
     shrinkage: float = option("Shrinkage", 1.0, "learning rate of Grad", minimum=1e-9, maximum=1e3)
@@ -75,9 +95,12 @@ class BDTOptions(MethodOptions):
     separation_type: str = option(
         "SeparationType",
         "GiniIndex",
-        "criterion by which a cut is chosen; Grad uses the variance of its residuals",
-        choices=("CrossEntropy", "GiniIndex", "GiniIndexWithLaplace", "MisClassificationError", "SDivSqrtSPlusB"),
-    )
+        "criterion by which a cut is chosen; Grad and regressions use the variance of their targets, RegressionVariance",
+        choices=(
+            "CrossEntropy", "GiniIndex", "GiniIndexWithLaplace", "MisClassificationError", "SDivSqrtSPlusB",
+            "RegressionVariance",
+        ),
+    )  # fmt: skip
     negative_weights: str = option(
         "NegWeightTreatment",
         "InverseBoostNegWeights",
@@ -144,15 +167,14 @@ class BDTOptions(MethodOptions):
 
     only_in_files: ClassVar[Mapping[str, frozenset[str]]] = MappingProxyType(
         {
-            "BoostType": frozenset({"adaboostr2", "regboost"}),
-            "SeparationType": frozenset({"regressionvariance"}),
+            "BoostType": frozenset({"regboost"}),
             "NegWeightTreatment": frozenset({"ignorenegweights", "pairnegweightsinnode"}),
         }
     )
 
     @property
     def yes_no(self) -> bool:
-        """Whether leaves say signal or background rather than a purity."""
+        """Whether leaves say signal or background rather than a purity or, in a regression, a mean."""
         return self.use_yes_no_leaf and self.boost_type in {"AdaBoost", "Bagging"}
 
     @property
@@ -203,6 +225,19 @@ class BDTOptions(MethodOptions):
         """Whether a part of the events decides on pruning."""
         return self.prunes and self.prune_strength < 0
 
+    def for_analysis(self, analysis: AnalysisType) -> Self:
+        """Return the options with the defaults of an analysis where nothing else was said."""
+        if analysis is not AnalysisType.REGRESSION:
+            return self
+        defaults: dict[str, tuple[str, Any]] = {
+            "MaxDepth": ("max_depth", 50),
+            "MinNodeSize": ("min_node_size", "0.2%"),
+            "BoostType": ("boost_type", "AdaBoostR2"),
+            "SeparationType": ("separation_type", "RegressionVariance"),
+            "UseYesNoLeaf": ("use_yes_no_leaf", False),
+        }
+        return replace(self, **dict(found for name, found in defaults.items() if name not in self.modified))
+
     def depth(self) -> int:
         """Return MaxDepth, or what NNodesMax makes of it."""
         if not self.old_n_nodes_max:
@@ -224,7 +259,7 @@ class BDTOptions(MethodOptions):
         period = 1.0 / self.pruning_fraction
         return math.ceil(period) if period % 1.0 > 0.5 else math.floor(period)
 
-    def check(self) -> None:
+    def check(self, analysis: AnalysisType = AnalysisType.CLASSIFICATION) -> None:
         """Refuse values that cannot be; warn of those that TMVA overrules, and of deprecated options.
 
         Raises
@@ -234,6 +269,7 @@ class BDTOptions(MethodOptions):
         """
         if not self.old_n_events_min:
             self.min_percent(1)
+        self._check_analysis(analysis)
         if self.prune_method == "ExpectedError" and self.prune_strength < 0:
             raise OptionError(
                 "the option 'PruneStrength' of BDT may be negative for PruneMethod=CostComplexity only, not for "
@@ -263,3 +299,43 @@ class BDTOptions(MethodOptions):
                 warnings.warn(
                     f"the option {name!r} of BDT is deprecated; use {replacement}", MvakitWarning, stacklevel=3
                 )
+
+    def _check_analysis(self, analysis: AnalysisType) -> None:
+        """Refuse options that are made for another analysis."""
+        able: tuple[str, ...] = ("AdaBoost", "RealAdaBoost", "AdaCost", "Bagging", "Grad")
+        if analysis is AnalysisType.MULTICLASS:
+            able = ("Grad",)
+        elif analysis is AnalysisType.REGRESSION:
+            able = ("AdaBoostR2", "Bagging", "Grad")
+        if self.boost_type not in able:
+            raise OptionError(
+                f"the option 'BoostType' of BDT may be {', '.join(able)} for {analysis}, and is {self.boost_type}"
+            )
+        variance = analysis is AnalysisType.REGRESSION or self.boost_type == "Grad"
+        if self.separation_type == "RegressionVariance" and not variance:
+            raise OptionError(
+                "the option 'SeparationType' of BDT is RegressionVariance, which is for regression and BoostType=Grad, not "
+                f"for BoostType={self.boost_type} and {analysis}"
+            )
+        if analysis is AnalysisType.CLASSIFICATION:
+            return
+        for name, wanted in (("UseFisherCuts", self.use_fisher_cuts), ("DoPreselection", self.do_preselection)):
+            if wanted:
+                raise OptionError(f"the option {name!r} of BDT tells signal from background, and is not for {analysis}")
+        if analysis is not AnalysisType.REGRESSION:
+            return
+        if self.use_yes_no_leaf and "UseYesNoLeaf" in self.modified:
+            raise OptionError(
+                "the option 'UseYesNoLeaf' of BDT is for signal and background: leaves of a regression say a mean"
+            )
+        if self.separation_type != "RegressionVariance":
+            warnings.warn(
+                f"the option 'SeparationType' of BDT is {self.separation_type}, but trees of a regression are grown by "
+                "RegressionVariance",
+                MvakitWarning,
+                stacklevel=4,
+            )
+        if self.prune_method == "ExpectedError":
+            raise OptionError(
+                "the option 'PruneMethod' of BDT may be CostComplexity for regression, not ExpectedError, which goes by purity"
+            )

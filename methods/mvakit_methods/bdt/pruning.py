@@ -11,15 +11,31 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from mvakit_methods.bdt.criteria import separation_index
+from mvakit_methods.bdt.criteria import REGRESSION_VARIANCE, separation_index
 from mvakit_methods.bdt.shaping import Shape
 
-__all__ = ["cost_complexity_sequence", "prune_by_cost_complexity", "prune_by_expected_error", "prune_by_validation"]
+__all__ = [
+    "cost_complexity_sequence",
+    "prune_by_cost_complexity",
+    "prune_by_deviations",
+    "prune_by_expected_error",
+    "prune_by_validation",
+]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 _EPSILON: Final = 2.0**-52
+
+
+def _impurity(shape: Shape) -> FloatArray:
+    """Return the separation index of each node, or the variance of its targets, as TMVA keeps it."""
+    if shape.criterion == REGRESSION_VARIANCE:
+        weight = shape.sums[:, 0] + shape.sums[:, 1]
+        square = np.divide(shape.sums[:, 3], weight, out=np.zeros(len(weight)), where=weight != 0)
+        return np.asarray((square - shape.means() ** 2).astype(np.float32), np.float64)
+    index = [separation_index(shape.criterion, s, b) for s, b in shape.sums[:, :2].tolist()]
+    return np.array(index, np.float32).astype(np.float64)
 
 
 def prune_by_expected_error(shape: Shape, strength: float) -> None:
@@ -53,9 +69,7 @@ def cost_complexity_sequence(shape: Shape) -> list[int]:
     tree, members = shape.tree, shape.members()
     n = len(tree)
     s, b = shape.sums[:, 0].astype(np.float32).astype(float), shape.sums[:, 1].astype(np.float32).astype(float)
-    alone = np.array(
-        [(s[i] + b[i]) * float(np.float32(separation_index(shape.criterion, *shape.sums[i, :2]))) for i in range(n)]
-    )
+    alone = (s + b) * _impurity(shape)
     below, leaves = alone.copy(), np.ones(n)
     alpha, least = np.full(n, math.inf), np.full(n, math.inf)
     parent = {side: node for node in members for side in (tree.left[node], tree.right[node])}
@@ -100,13 +114,37 @@ def prune_by_validation(shape: Shape, signal: FloatArray, background: FloatArray
     signal, background : ndarray of float64, shape (n_nodes,)
         The weights of the validation sample that reach each leaf that has grown.
     """
-    tree = shape.tree
-    signal, background = signal.copy(), background.copy()
+    signal, background = _of_all_nodes(shape, signal), _of_all_nodes(shape, background)
+    _prune_while_it_falls(shape, np.where(shape.kind > 0, background, signal))
+
+
+def prune_by_deviations(shape: Shape, weight: FloatArray, first: FloatArray, second: FloatArray) -> None:
+    """Prune as far as the squared deviations of a validation sample from what nodes say fall.
+
+    Parameters
+    ----------
+    shape : Shape
+    weight, first, second : ndarray of float64, shape (n_nodes,)
+        Of the validation sample that reaches each leaf that has grown the sums of weights, of weights times targets, and of
+        weights times squared targets.
+    """
+    says = shape.means()
+    weight, first, second = (_of_all_nodes(shape, held) for held in (weight, first, second))
+    _prune_while_it_falls(shape, second - 2 * says * first + says**2 * weight)
+
+
+def _of_all_nodes(shape: Shape, of_leaves: FloatArray) -> FloatArray:
+    """Return sums over leaves with those of the nodes above filled in."""
+    held, tree = of_leaves.copy(), shape.tree
     for node in reversed(range(len(tree))):
         if tree.left[node] >= 0:
-            for held in (signal, background):
-                held[node] = held[tree.left[node]] + held[tree.right[node]]
-    wrong = np.where(shape.kind > 0, background, signal)
+            held[node] = held[tree.left[node]] + held[tree.right[node]]
+    return held
+
+
+def _prune_while_it_falls(shape: Shape, wrong: FloatArray) -> None:
+    """Prune the first nodes of the sequence such that the sum of `wrong` over the leaves is least."""
+    tree = shape.tree
     sequence = cost_complexity_sequence(shape)
     pruned: set[int] = set()
 

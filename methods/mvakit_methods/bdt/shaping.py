@@ -36,6 +36,8 @@ class Shape:
         self.tree = tree
         self.criterion = criterion
         self.sums = sums
+        # Gains are those of targets in this unit.
+        self.target_scale = 1.0
         for node in reversed(range(len(tree))):
             if tree.variable[node] >= 0:
                 sums[node] = sums[tree.left[node]] + sums[tree.right[node]]
@@ -43,6 +45,18 @@ class Shape:
         total = s + b
         self.purity = np.where(total > 0, s / np.where(total > 0, total, 1), np.float32(0.5)).astype(np.float32)
         self.kind = np.where(self.purity > np.float32(purity_limit), 1, -1).astype(np.int8)
+
+    def move_targets(self, centre: float, scale: float) -> None:
+        """Change sums over targets from ``(t - centre) / scale`` to ``t``."""
+        weight, first, second = self.sums[:, 0] + self.sums[:, 1], self.sums[:, 2].copy(), self.sums[:, 3].copy()
+        self.sums[:, 2] = centre * weight + scale * first
+        self.sums[:, 3] = centre**2 * weight + 2 * centre * scale * first + scale**2 * second
+        self.target_scale = scale
+
+    def means(self) -> FloatArray:
+        """Return the mean target of each node; 0 where weights add up to nothing."""
+        weight = self.sums[:, 0] + self.sums[:, 1]
+        return np.divide(self.sums[:, 2], weight, out=np.zeros(len(weight)), where=weight != 0)
 
     @property
     def n_nodes(self) -> int:
@@ -98,7 +112,7 @@ class Shape:
         """
         tree, found = self.tree, np.zeros(n_variables)
         weight = self.sums[:, 0] + self.sums[:, 1]
-        gain = np.array(tree.gain)
+        gain = np.array(tree.gain) * self.target_scale**2
         if self.criterion == REGRESSION_VARIANCE:
             squares = self.sums[:, 3] - np.divide(
                 self.sums[:, 2] ** 2, weight, out=np.zeros_like(gain), where=weight > 0

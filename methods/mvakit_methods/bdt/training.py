@@ -9,16 +9,24 @@ import numpy.typing as npt
 
 from mvakit.errors import MethodError
 from mvakit.method import FitContext
+from mvakit.types import AnalysisType
 from mvakit_methods.bdt.binning import bin_variables
 from mvakit_methods.bdt.boosting import AdaptiveBoost, Boost, GradientBoost
 from mvakit_methods.bdt.events import TrainingEvents
 from mvakit_methods.bdt.fisher_cuts import FisherSearch
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.grower import Grower, Growth, Search, Tree, View
+from mvakit_methods.bdt.multiclass_boosting import MulticlassGradientBoost
 from mvakit_methods.bdt.options import BDTOptions
 from mvakit_methods.bdt.partition import CHUNK, leaf_sums
-from mvakit_methods.bdt.pruning import prune_by_cost_complexity, prune_by_expected_error, prune_by_validation
+from mvakit_methods.bdt.pruning import (
+    prune_by_cost_complexity,
+    prune_by_deviations,
+    prune_by_expected_error,
+    prune_by_validation,
+)
 from mvakit_methods.bdt.randomness import bagging_seed, draw_counts, subset_drawer
+from mvakit_methods.bdt.regression_boosting import AdaptiveRegressionBoost, GradientRegressionBoost
 from mvakit_methods.bdt.searches import CodeSearch, ValueSearch
 from mvakit_methods.bdt.shaping import Shape
 from mvakit_methods.bdt.team import Team
@@ -64,6 +72,11 @@ def _prune(shape: Shape, options: BDTOptions, events: TrainingEvents, leaf: npt.
         prune_by_expected_error(shape, options.prune_strength)
     elif not options.validates:
         prune_by_cost_complexity(shape, options.prune_strength)
+    elif len(events.target):
+        weight, target = events.weight[events.held_out], events.target[events.held_out].astype(np.float64)
+        reached, size = leaf[events.held_out], len(shape.tree)
+        sums = (np.bincount(reached, w, size).astype(np.float64) for w in (weight, weight * target, weight * target**2))
+        prune_by_deviations(shape, *sums)
     else:
         signal, background = events.held_out & (events.group == 0), events.held_out & (events.group == 1)
         size = len(shape.tree)
@@ -82,15 +95,14 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
     MethodError
         If not even the first tree separates anything.
     """
-    n_variables = events.X.shape[1]
+    n_variables, n_outputs = events.X.shape[1], events.n_outputs
     n_events, seed = len(events.weight), options.random_seed
     count = (~events.held_out).astype(np.uint8)
     usable = np.flatnonzero(count) if len(count) else slice(None)
     n = int(count.sum(dtype=np.int64)) if len(count) else n_events
     fraction = options.sample_fraction(n)
     search = _search(events, options, context, team)
-    gradient = options.boost_type == "Grad"
-    boost: Boost = GradientBoost(events, options) if gradient else AdaptiveBoost(events, options)
+    boost = _boost(events, options)
     growth = Growth(boost.criterion, options.depth(), options.min_percent(n))
     grower = Grower(search, growth, team, n_events)
     leaf = grower.node
@@ -98,8 +110,8 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
     trees: list[TreeArrays] = []
     boost_weight, error, nodes_before = [], [], []
     importance = np.zeros(n_variables)
-    for i in range(options.n_trees):
-        context.tick(i, options.n_trees)
+    for i in range(options.n_trees * n_outputs):
+        context.tick(i // n_outputs, options.n_trees)
         if options.bagged:
             if not len(count):
                 count = np.zeros(n_events, np.uint8)
@@ -112,17 +124,13 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
         choose = None
         if options.use_randomised_trees:
             choose = subset_drawer(bagging_seed(i, seed) + 1, n_variables, subset, poisson=options.use_poisson_n_vars)
+        boost.look(count)
         tree = grower.grow(boost.view, count, choose)
         shape = Shape(tree, _add_up(tree, boost.view, count, leaf, team), boost.criterion, options.node_purity_limit)
         if options.yes_no:
             shape.clean()
         nodes_before.append(shape.n_nodes)
         verdict = boost.learn(shape, leaf, count, team)
-        if not trees and (shape.n_nodes == 1 or verdict.boost_weight <= 0):
-            raise MethodError(
-                "BDT: no cut separates signal from background and leaves MinNodeSize="
-                f"{options.min_percent(n):g}% of the {n} training events on each side"
-            )
         if options.prunes:
             _prune(shape, options, events, leaf)
             if options.yes_no:
@@ -130,7 +138,9 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
         trees.append(shape.arrays(n_variables, verdict.response))
         boost_weight.append(verdict.boost_weight)
         error.append(verdict.error)
-        importance += verdict.boost_weight * shape.importance(n_variables)
+        importance += (verdict.boost_weight if options.boost_type != "Grad" else 1.0) * shape.importance(n_variables)
+        if len(trees) == n_outputs and (max(nodes_before) == 1 or not (verdict.go_on or verdict.boost_weight > 0)):
+            raise MethodError(_futile(options, context, n, verdict.error))
         if not verdict.go_on:
             context.log.info(f"boosting ends with tree {i + 1}, whose error fraction is {verdict.error:.3g}")
             break
@@ -140,5 +150,28 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
     return BDTState.join(
         trees, n_variables, np.array(boost_weight), np.array(error), np.array(nodes_before),
         importance,
-        gradient=gradient, yes_no=options.yes_no, preselection=events.preselection,
+        gradient=options.boost_type == "Grad", yes_no=options.yes_no, preselection=events.preselection,
+        analysis=context.analysis, n_outputs=n_outputs, median=options.boost_type == "AdaBoostR2",
     )  # fmt: skip
+
+
+def _boost(events: TrainingEvents, options: BDTOptions) -> Boost:
+    gradient = options.boost_type == "Grad"
+    if len(events.target):
+        return GradientRegressionBoost(events, options) if gradient else AdaptiveRegressionBoost(events, options)
+    if events.n_outputs > 1:
+        return MulticlassGradientBoost(events, options)
+    return GradientBoost(events, options) if gradient else AdaptiveBoost(events, options)
+
+
+def _futile(options: BDTOptions, context: FitContext, n: int, error: float) -> str:
+    """Tell why not even the first tree is worth anything."""
+    if context.analysis is not AnalysisType.REGRESSION:
+        what = "separates signal from background" if len(context.classes) == 2 else "separates the classes"
+    elif error >= 0.5:
+        return f"BDT: the error of the first tree, {error:.3g}, is not below 0.5: AdaBoostR2 cannot boost it"
+    else:
+        what = "tells targets apart"
+    return (
+        f"BDT: no cut {what} and leaves MinNodeSize={options.min_percent(n):g}% of the {n} training events on each side"
+    )
