@@ -66,7 +66,7 @@ bench: $(STAMPS)/bench
 # The compiled kernels run once with the compiler off, so that their lines are counted.
 coverage: $(STAMPS)/test
 	$(BIN)/python -m pytest $(PYTEST_ARGS) --cov --cov-report=
-	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/unit/test_bdt.py --cov --cov-append
+	NUMBA_DISABLE_JIT=1 $(BIN)/python -m pytest tests/unit/test_bdt.py tests/unit/test_knn.py tests/unit/test_pders.py tests/unit/test_pdefoam.py --cov --cov-append
 
 fuzz: $(STAMPS)/test
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest tests/property $(PYTEST_ARGS)
