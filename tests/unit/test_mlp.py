@@ -13,9 +13,8 @@ import pytest
 from mvakit_methods._network import fast_tanh, open_fast_tanh, rows_per_block
 from mvakit_methods.mlp import MLP, MLPOptions
 
-from mvakit.dataset import Sample
-from mvakit.errors import MethodError, WeightFileError
-from mvakit.method import FitContext, WeightContext
+from mvakit.errors import WeightFileError
+from mvakit.method import WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import define
 
@@ -329,14 +328,6 @@ def test_structure():
         assert method.structure(method.read_state(document(tables(1)), context(**options))) is None
     where = context(AnalysisType.MULTICLASS, EstimatorType="CE")
     assert method.structure(method.read_state(document(weights), where)) is None
-
-
-def test_it_is_not_trained():
-    method = MLP(MLPOptions())
-    assert not method.capabilities.trainable
-    sample = Sample(X, np.arange(7) % 2, np.ones(7))
-    with pytest.raises(MethodError, match="MLP: it applies weight files"):
-        method.fit(sample, FitContext(AnalysisType.CLASSIFICATION, "M", VARIABLES, CLASSES[:2]))
 
 
 def test_the_options_are_those_of_tmva():

@@ -1,4 +1,4 @@
-"""MLP: TMVA's multilayer perceptron, applied from its weight files."""
+"""MLP: TMVA's multilayer perceptron, trained as TMVA trains it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""MLP: TMVA's multilayer perceptron for two classes, several, and regression, applied from TMVA's weight files."""
+"""MLP: TMVA's multilayer perceptron for two classes, several, and regression, trained and applied."""
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
@@ -10,12 +11,23 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.dataset import Sample
 from mvakit.errors import WeightFileError, did_you_mean
-from mvakit.method import Capabilities, DenseLayer, DenseNetwork, Method, MethodOptions, WeightContext
+from mvakit.method import (
+    Capabilities,
+    Curve,
+    DenseLayer,
+    DenseNetwork,
+    FitContext,
+    Method,
+    MethodOptions,
+    WeightContext,
+)
 from mvakit.types import AnalysisType
 from mvakit_methods._network import check_outputs, columns_or_one, softmax
+from mvakit_methods._validation import parse_validation_size
 from mvakit_methods.mlp.network import Perceptron
-from mvakit_methods.mlp.options import MLPOptions
+from mvakit_methods.mlp.options import MLPOptions, estimator_of, hidden_widths
 from mvakit_methods.mlp.xml import read_hessian, read_layers, write_perceptron
 
 __all__ = ["MLP"]
@@ -37,7 +49,54 @@ class MLP(Method[MLPOptions, Perceptron]):
 
     name: ClassVar[str] = "MLP"
     options_type: ClassVar[type[MethodOptions]] = MLPOptions
-    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset(AnalysisType), trainable=False)
+    capabilities: ClassVar[Capabilities] = Capabilities(analyses=frozenset(AnalysisType))
+
+    def check(self, context: FitContext) -> None:
+        """Refuse options that could not be trained with, and tell of those that change nothing.
+
+        Raises
+        ------
+        MethodError
+            If a genetic algorithm, or layers that are none, are asked for.
+        OptionError
+            If the validation size is malformed.
+        """
+        options = self.options
+        hidden_widths(options.hidden_layers, len(context.variables))
+        if options.validation_size.strip() != "0":
+            parse_validation_size(options.validation_size, self.name)
+        if options.training_method == "GA":
+            raise self.refuse(
+                "TrainingMethod=GA, the genetic algorithm, is not offered: TMVA itself calls it slower and worse than "
+                "TrainingMethod=BP or BFGS"
+            )
+        if options.estimator_type == "CE" and context.analysis is not AnalysisType.CLASSIFICATION:
+            context.log.warning(
+                f"EstimatorType=CE is for two classes; as in TMVA, MSE is taken for {context.analysis.value}"
+            )
+        for name, reason in _without_effect(options):
+            if name in options.modified:
+                context.log.warning(f"the option {name} changes nothing {reason}")
+
+    def fit(self, train: Sample, context: FitContext) -> Perceptron:
+        """Train the network.
+
+        Raises
+        ------
+        MethodError
+            If these events cannot train it.
+        OptionError
+            If ``ValidationSize`` does not fit the sample.
+        """
+        from mvakit_methods.mlp.training import train_perceptron
+
+        # The weight file has to say what was minimised: the function of the outputs follows from it.
+        self.options = dataclasses.replace(self.options, estimator_type=estimator_of(self.options, context.analysis))
+        return train_perceptron(self.options, train, context)
+
+    def monitoring(self, state: Perceptron) -> tuple[Curve, ...]:
+        """Return the estimators of the tests, and with ``EpochMonitoring`` responses and weights at each of them."""
+        return state.curves
 
     def predict(
         self,
@@ -104,6 +163,23 @@ class MLP(Method[MLPOptions, Perceptron]):
                 for i, table in enumerate(state.weights)
             )
         )
+
+
+def _without_effect(options: MLPOptions) -> list[tuple[str, str]]:
+    """Return the options that change nothing beside the others, and why."""
+    quasi_newton = options.training_method == "BFGS"
+    found = []
+    if quasi_newton:
+        found += [(name, "with TrainingMethod=BFGS") for name in ("LearningRate", "DecayRate", "BPMode", "BatchSize")]
+    else:
+        found += [(name, "with TrainingMethod=BP") for name in ("ResetStep", "Tau", "UpdateLimit")]
+        if options.bp_mode == "sequential":
+            found.append(("BatchSize", "with BPMode=sequential"))
+        if options.use_regulator:
+            found.append(("UseRegulator", "of the weights with TrainingMethod=BP"))
+    if options.sampling == 1.0:
+        found += [(name, "without Sampling") for name in ("SamplingEpoch", "SamplingImportance")]
+    return found
 
 
 def _tangent(context: WeightContext) -> str:

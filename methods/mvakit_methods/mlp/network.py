@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.method import Curve
 from mvakit_methods._network import apply_in_blocks, fast_tanh, open_fast_tanh, rows_per_block, sigmoid
 
 __all__ = ["COMBINATIONS", "NEURONS", "Perceptron"]
@@ -61,6 +62,8 @@ class Perceptron:
         What ``CalculateErrors`` left for the errors of a response; kept, and not used for the response.
     multiclass : bool
         Whether the response is the softmax of the outputs.
+    curves : tuple of Curve
+        What the training recorded; a file does not keep it.
     """
 
     weights: tuple[FloatArray, ...]
@@ -69,6 +72,7 @@ class Perceptron:
     combination: str = "sum"
     inverse_hessian: FloatArray | None = None
     multiclass: bool = False
+    curves: tuple[Curve, ...] = ()
     _steps: tuple[tuple[FloatArray, FloatArray], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
