@@ -11,8 +11,7 @@ import pytest
 from mvakit_methods import _network
 from mvakit_methods.dl import DL, DLOptions
 
-from mvakit.errors import MethodError
-from mvakit.method import FitContext, WeightContext
+from mvakit.method import WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import define
 
@@ -464,11 +463,3 @@ def test_structure():
     add(image, "MaxPoolLayer", FilterHeight=2, FilterWidth=2, StrideRows=1, StrideCols=1)
     dense(image, 1, 1)
     assert method.structure(method.read_state(image, context(4))) is None
-
-
-def test_it_is_not_trained():
-    method = DL(DLOptions())
-    assert not method.capabilities.trainable
-    with pytest.raises(MethodError, match="DL: it applies weight files"):
-        method.fit(None, FitContext(AnalysisType.CLASSIFICATION, "D", (), CLASSES[:2]))
-    assert {s.name for s in DLOptions.declared()} >= {"InputLayout", "BatchLayout", "Layout", "TrainingStrategy"}

@@ -80,7 +80,6 @@ def test_structure():
     assert [layer.activation for layer in network.layers] == ["softsign", "sigmoid"]
     np.testing.assert_array_equal(network.layers[0].weights, tables[0][0].T.astype(np.float32))
     assert method.structure(method.read_state(old("TL", "22")[0], context())) is None
-    assert not method.capabilities.trainable
 
 
 FUNCTIONS = {

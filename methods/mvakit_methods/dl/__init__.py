@@ -1,4 +1,4 @@
-"""DL and DNN: TMVA's deep networks, applied from its weight files."""
+"""DL and DNN: TMVA's deep networks, trained with Keras and applied without it."""
 
 from __future__ import annotations
 

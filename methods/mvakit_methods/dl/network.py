@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.method import DenseLayer, DenseNetwork
+from mvakit.method import Curve, DenseLayer, DenseNetwork
 from mvakit_methods._network import apply_in_blocks, rows_per_block, sigmoid, softmax
 from mvakit_methods.dl.layers import ACTIVATIONS, BatchNorm, Conv, Dense, MaxPool, Reshape
 from mvakit_methods.dl.recurrent import Recurrent
@@ -37,12 +37,15 @@ class DeepNetwork:
     n_outputs : int
     header : tuple of (str, str)
         The attributes of ``<Weights>`` as a file has them.
+    curves : tuple of Curve
+        What the training recorded; a file does not keep it.
     """
 
     layers: tuple[Layer, ...]
     output: str
     n_outputs: int
     header: tuple[tuple[str, str], ...]
+    curves: tuple[Curve, ...] = ()
 
     def __call__(self, X: npt.NDArray[np.float32]) -> FloatArray:
         """Return the outputs, shape (n_events, n_outputs)."""

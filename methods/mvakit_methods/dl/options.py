@@ -1,4 +1,4 @@
-"""The options of DL and DNN, as TMVA spells them; those that speak of a training tell how a file was trained."""
+"""The options of DL and DNN, as TMVA spells them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ _STRATEGIES: Final = ("CROSSENTROPY", "SUMOFSQUARES", "MUTUALEXCLUSIVE")
 _WEIGHTS: Final = ("XAVIER", "XAVIERUNIFORM", "GAUSS", "UNIFORM", "IDENTITY", "ZERO", "LAYERSIZE")
 _ARCHITECTURES: Final = ("STANDARD", "CPU", "GPU", "OPENCL", "CUDNN")
 _STAGES: Final = (
-    "stages of the training, separated by '|', each with keys separated by ',': LearningRate, Momentum, "
-    "ConvergenceSteps, MaxEpochs, BatchSize, TestRepetitions, WeightDecay, Regularization (None, L1, L2), DropConfig, "
-    "Optimizer (SGD, ADAM, ADAGRAD, RMSPROP, ADADELTA)"
+    "stages of the training, separated by '|', each with keys separated by ',': LearningRate (1e-3 where it is not "
+    "given), Momentum (0; of SGD and RMSPROP), ConvergenceSteps (100), MaxEpochs (2000), BatchSize (30), TestRepetitions "
+    "(1), WeightDecay (0; the factor of the Regularization), Regularization (None, L1, L2), DropConfig (0; of the inputs "
+    "of each layer), Optimizer (ADAM, SGD, ADAGRAD, RMSPROP, ADADELTA) with its ADAM_beta1, ADAM_beta2, ADAM_eps, "
+    "ADAGRAD_eps, RMSPROP_rho, RMSPROP_eps, ADADELTA_rho, ADADELTA_eps"
 )
-_ERROR: Final = "what is minimised: cross entropy, squares, or the cross entropy of classes that exclude each other"
+_ERROR: Final = (
+    "what is minimised: cross entropy, squares, or the cross entropy of classes that exclude each other; targets take "
+    "squares"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +45,15 @@ class DLOptions(MethodOptions):
     error_strategy: str = option("ErrorStrategy", "CROSSENTROPY", _ERROR, choices=_STRATEGIES)
     weight_initialization: str = option("WeightInitialization", "XAVIER", "the first weights", choices=_WEIGHTS)
     # In TMVA, too, this is an option of DL's own; 0 asks for another seed each time.
-    random_seed: int = option("RandomSeed", 0, "seed of first weights and batches; 0: another each time", minimum=0)
+    random_seed: int = option(
+        "RandomSeed", 0, "seed of first weights and batches; 0: another each time", minimum=0, maximum=2**32 - 1
+    )
     validation_size: str = option(
         "ValidationSize", "20%", "training events kept for validation: '20%', '0.2', or '100' events"
     )
-    architecture: str = option("Architecture", "CPU", "where TMVA trains", choices=_ARCHITECTURES)
+    architecture: str = option(
+        "Architecture", "CPU", "where it is trained: CPU (or STANDARD), or GPU (or CUDNN)", choices=_ARCHITECTURES
+    )
     training_strategy: str = option(
         "TrainingStrategy",
         "LearningRate=1e-3,Momentum=0.0,ConvergenceSteps=100,MaxEpochs=2000,Optimizer=ADAM,BatchSize=30,"
@@ -68,7 +77,9 @@ class DNNOptions(MethodOptions):
     validation_size: str = option(
         "ValidationSize", "20%", "training events kept for validation: '20%', '0.2', or '100' events"
     )
-    architecture: str = option("Architecture", "CPU", "where TMVA trains", choices=_ARCHITECTURES)
+    architecture: str = option(
+        "Architecture", "CPU", "where it is trained: CPU (or STANDARD), or GPU (or CUDNN)", choices=_ARCHITECTURES
+    )
     training_strategy: str = option(
         "TrainingStrategy",
         "LearningRate=1e-1,Momentum=0.3,Repetitions=3,ConvergenceSteps=50,BatchSize=30,TestRepetitions=7,"
