@@ -11,7 +11,6 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 from mvakit_methods.keras import PyKeras, PyKerasOptions
-from mvakit_methods.keras import method as method_module
 from mvakit_methods.keras.method import PyKerasState
 from mvakit_methods.keras.network import Forward
 from mvakit_methods.keras.session import import_keras, quiet
@@ -34,22 +33,6 @@ CLASSES = ("signal", "qcd", "top")
 def keras():
     pytest.importorskip("keras")
     return import_keras()
-
-
-@pytest.fixture(autouse=True)
-def _graphs_only_where_asked_for(request, monkeypatch):
-    """Exporting takes as long as a small training; a dense network can do without its graph."""
-
-    def fail(model: object) -> None:
-        raise ImportError("tf2onnx is not there")
-
-    if "graphs" not in request.fixturenames:
-        monkeypatch.setattr(method_module, "export_graph", fail)
-
-
-@pytest.fixture
-def graphs() -> None:
-    """Let networks be exported in this test."""
 
 
 def multiclass(*classes: str) -> FitContext:
@@ -239,7 +222,7 @@ def test_a_class_counts_by_its_weight(keras, tmp_path):
 @pytest.mark.parametrize("targets", [("y",), ("y", "z")])
 def test_a_linear_network_finds_the_weighted_least_squares(keras, tmp_path, targets):
     """Without hidden layers the minimum is known in closed form, from the very events that were not for validation."""
-    from mvakit_methods.keras.training import split_validation
+    from mvakit_methods.keras.stream import validation_mask
 
     sample, context = two_targets(), regression(*targets)
     train = Sample(sample.X, sample.class_index, sample.weight, sample.targets[:, : len(targets)])
@@ -247,7 +230,7 @@ def test_a_linear_network_finds_the_weighted_least_squares(keras, tmp_path, targ
     model = linear(keras, len(targets), rate=0.3 * len(targets), weighted_metrics=["mae"])
     method = booked(model, context, tmp_path, "NumEpochs=25:BatchSize=500:Verbose=0:!SaveBestOnly:ValidationSize=50")
     state = method.fit(train, context)
-    learn, _ = split_validation(train.class_index, 50, 1)
+    learn = ~validation_mask(train.class_index, 50, 1)
     reference = LD(LDOptions())
     expected = reference.predict(reference.fit(train.select(learn), context), train.X)
     estimates = method.predict(state, train.X)
@@ -381,7 +364,7 @@ def residual(keras, context: FitContext):
     ("context", "train"), [(multiclass(), three_classes()), (regression("y", "z"), two_targets())], ids=["multi", "reg"]
 )
 @pytest.mark.parametrize("dense", [True, False])
-def test_a_response_is_that_of_the_model_and_survives_a_weight_file(keras, tmp_path, context, train, dense, graphs):
+def test_a_response_is_that_of_the_model_and_survives_a_weight_file(keras, tmp_path, context, train, dense):
     made = residual(keras, context)
     if dense:
         made = classifier(keras) if context.analysis is AnalysisType.MULTICLASS else linear(keras, 2)

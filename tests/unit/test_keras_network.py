@@ -18,8 +18,9 @@ from mvakit_methods.keras import PyKeras, PyKerasOptions
 from mvakit_methods.keras.graph import Graph
 from mvakit_methods.keras.method import PyKerasState
 from mvakit_methods.keras.network import ACTIVATIONS, Forward, activation_function, read_network, write_network
+from mvakit_methods.keras.onnx_layers import graph_of_dense
 from mvakit_methods.keras.options import parse_schedule, parse_validation_size
-from mvakit_methods.keras.session import _without_chatter, first_line, import_keras, need_graph_packages, set_threads
+from mvakit_methods.keras.session import _without_chatter, first_line, import_keras, need_exporter, set_threads
 
 from mvakit.errors import MethodError, MissingPackageError, OptionError, WeightFileError
 from mvakit.method import DenseLayer, DenseNetwork, FitContext, WeightContext
@@ -248,7 +249,8 @@ def dense_state(
 ) -> PyKerasState:
     history = (("loss", np.array([0.7, 0.5])), ("val_loss", np.array([0.8, 0.6])))
     forward = Forward(network(3, 4, n_outputs, last=last))
-    return PyKerasState("TrainedModel_Net", analysis, 3, n_outputs, forward, None, b"a keras file", history)
+    graph = Graph(graph_of_dense(forward.network))
+    return PyKerasState("TrainedModel_Net", analysis, 3, n_outputs, forward, graph, b"a keras file", history)
 
 
 def written(state: PyKerasState) -> tuple[ET.Element, dict[str, bytes]]:
@@ -261,10 +263,11 @@ def test_a_dense_state_is_written_and_read():
     method = PyKeras(PyKerasOptions())
     state = dense_state()
     element, files = written(state)
-    assert files == {"TrainedModel_Net.keras": b"a keras file"}
+    assert files == {"TrainedModel_Net.keras": b"a keras file", "TrainedModel_Net.onnx": state.graph.data}
     again = method.read_state(element, weight_context(files=files))
     X = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     np.testing.assert_array_equal(method.predict(again, X), state.network(X)[:, 0])
+    assert again.graph.data == state.graph.data
     assert (again.model, again.n_inputs, again.n_outputs) == (b"a keras file", 3, 2)
     assert method.structure(again).layers[0].activation == "tanh"
     curves = method.monitoring(again)
@@ -325,10 +328,11 @@ def test_a_name_that_leaves_the_folder_is_refused():
 
 
 def test_a_graph_has_to_be_the_one_that_was_written():
-    state = PyKerasState("TrainedModel_Net", AnalysisType.CLASSIFICATION, 3, 2, Graph(b"graph"), Graph(b"graph"), None)
+    graph = Graph(graph_of_dense(network(3, 2)))
+    state = PyKerasState("TrainedModel_Net", AnalysisType.CLASSIFICATION, 3, 2, graph, graph, None)
     element, files = written(state)
     method = PyKeras(PyKerasOptions())
-    assert method.read_state(element, weight_context(files=files)).graph.data == b"graph"
+    assert method.read_state(element, weight_context(files=files)).graph.data == graph.data
     assert method.structure(state) is None
     with pytest.raises(WeightFileError, match="not the one that was written with it"):
         method.read_state(element, weight_context(files={"TrainedModel_Net.onnx": b"other"}))
@@ -451,7 +455,9 @@ def test_an_old_keras_is_refused(monkeypatch):
 def test_threads_are_tensorflows(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", fake_keras())
     set_threads(0, MethodError)
-    with pytest.raises(MethodError, match="NumThreads=2 is for TensorFlow, but the backend of Keras is jax"):
+    with pytest.raises(
+        MethodError, match="NumThreads=2 is for TensorFlow and PyTorch, but the backend of Keras is jax"
+    ):
         set_threads(2, MethodError)
 
 
@@ -460,7 +466,7 @@ def test_each_backend_has_its_exporter(monkeypatch, backend, package):
     monkeypatch.setitem(sys.modules, "keras", fake_keras(backend=backend))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingPackageError, match=f"'{package}'"):
-        need_graph_packages()
+        need_exporter("LayerNormalization")
 
 
 def test_a_backend_that_is_missing_is_named(monkeypatch):

@@ -8,7 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -16,19 +16,31 @@ import numpy.typing as npt
 
 from mvakit.dataset import Sample
 from mvakit.errors import MissingPackageError, MvakitError, WeightFileError
-from mvakit.files import written_aside
 from mvakit.method import Capabilities, Curve, DenseNetwork, FitContext, Method, MethodOptions, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.weightfile import attribute, child, int_attribute, numbers, text_numbers
-from mvakit_methods.keras.graph import Graph, export_graph
+from mvakit_methods.keras.graph import Graph, export_graph, has_runtime
 from mvakit_methods.keras.network import Forward, read_network, write_network
-from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
-from mvakit_methods.keras.session import first_line, import_keras, need_graph_packages, quiet, seeded, set_threads
+from mvakit_methods.keras.onnx_format import check_graph
+from mvakit_methods.keras.onnx_layers import graph_of_dense
+from mvakit_methods.keras.options import PyKerasOptions, parse_gpu_options, parse_schedule, parse_validation_size
+from mvakit_methods.keras.session import (
+    first_line,
+    import_keras,
+    quiet,
+    seeded,
+    set_gpus,
+    set_threads,
+)
+from mvakit_methods.keras.user_code import custom_objects_of
 from mvakit_methods.keras.user_model import check_model, open_model, output_counts
 
 __all__ = ["PyKeras", "PyKerasState"]
 
 FloatArray = npt.NDArray[np.float64]
+
+_MANY: Final = 1 << 14
+"""Events from which on a network is applied by ONNX Runtime, where it is installed."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +56,8 @@ class PyKerasState:
     n_inputs, n_outputs : int
     network : Forward or Graph
         What is applied: the layers of a chain of dense layers, the ONNX graph of anything else.
-    graph : Graph or None
-        The ONNX graph, for others' use; None where a chain of dense layers could not be exported.
+    graph : Graph
+        The ONNX graph, which is applied to many events, and is there for others' use.
     model : bytes or None
         The ``.keras`` file, for further training; None where it was not found beside the weight file.
     history : tuple of (str, ndarray)
@@ -57,7 +69,7 @@ class PyKerasState:
     n_inputs: int
     n_outputs: int
     network: Forward | Graph
-    graph: Graph | None
+    graph: Graph
     model: bytes | None
     history: tuple[tuple[str, FloatArray], ...] = ()
 
@@ -86,6 +98,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             If the model is missing, unreadable, not compiled, or does not fit the variables and the classes or targets.
         """
         parse_validation_size(self.options.validation_size)
+        gpus = parse_gpu_options(self.options.gpu_options)
         schedule = parse_schedule(self.options.learning_rate_schedule)
         trained = self.options.filename_trained_model
         if trained:
@@ -94,6 +107,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
 
         import_keras()
         set_threads(self.options.num_threads, self.refuse)
+        set_gpus(gpus, self.refuse, context.log)
         if self.options.tensor_board and importlib.util.find_spec("tensorboard") is None:
             raise MissingPackageError("the option TensorBoard of PyKeras", "tensorboard", "keras")
         # Keras draws from Python's generator when it makes layers; the user's own draws stay as they would have been.
@@ -103,8 +117,11 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             if schedule:
                 self._check_schedule(model, name)
             if dense_network(model, len(context.variables)) is None:
-                need_graph_packages()
-                self._export(model, name)
+                if not has_runtime():
+                    raise MissingPackageError(
+                        "a PyKeras model that is not a plain chain of dense layers", "onnxruntime", "keras"
+                    )
+                check_graph(self._export(model, name).data)
 
     def _check_target(self, path: Path) -> None:
         if path.suffix not in {".keras", ".h5"}:
@@ -122,18 +139,34 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             ) from None
 
     def _open(self, context: FitContext) -> tuple[Any, str]:
-        if not self.options.continue_training:
-            return open_model(self.options.filename_model, "FilenameModel"), self.options.filename_model
-        name = self.options.filename_trained_model
-        if not name:
-            if context.folder is None:
+        options = self.options
+        custom = dict(options.custom_objects)
+        if options.user_code:
+            custom.update(custom_objects_of(options.user_code, trusted=options.trust_files))
+        if options.model is not None and options.filename_model:
+            raise self.refuse(f"Model and FilenameModel={options.filename_model} are two models; hand over one of them")
+        if not options.continue_training:
+            if options.model is not None:
+                return options.model.fresh(), "Model"
+            name, option = options.filename_model, "FilenameModel"
+        else:
+            target = self._target(context)
+            if target is None:
                 raise self.refuse("ContinueTraining needs FilenameTrainedModel, the model to continue with")
-            name = str(context.folder / f"{_stem(context.title)}.keras")
-        return open_model(name, "FilenameTrainedModel"), name
+            name, option = str(target), "FilenameTrainedModel"
+        return open_model(name, option, custom_objects=custom, trusted=options.trust_files), name
+
+    def _target(self, context: FitContext) -> Path | None:
+        """Return where the trained model goes, and where it is found again."""
+        if self.options.filename_trained_model:
+            return Path(self.options.filename_trained_model)
+        return None if context.folder is None else context.folder / f"{_stem(context.title)}.keras"
 
     def _export(self, model: Any, name: str) -> Graph:
         try:
             return export_graph(model)
+        except MissingPackageError:
+            raise
         except Exception as error:
             first = first_line(error)
             raise self.refuse(
@@ -154,38 +187,27 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         import_keras()
         set_threads(self.options.num_threads, self.refuse)
         with seeded(self.options.random_seed):
-            from mvakit_methods.keras.training import archive, train_model
+            from mvakit_methods.keras.training import archive, save_model, train_model
 
             model, name = self._open(context)
             n_inputs = len(context.variables)
             check_model(model, name, context)
-            history = train_model(model, self.options, train, context)
+            history = train_model(model, self.options, train, context, self._target(context))
             network = dense_network(model, n_inputs)
             applied: Forward | Graph
-            graph: Graph | None
             if network is None:
-                need_graph_packages()
                 applied = graph = self._export(model, name)
+                check_graph(graph.data)
                 self._compare(model, graph, train.X[:256])
             else:
-                applied, graph = Forward(network), self._export_if_possible(model, context)
+                applied, graph = Forward(network), Graph(graph_of_dense(network))
             saved = archive(model)
             trained = self.options.filename_trained_model
             if trained:
-                with written_aside(trained) as path:
-                    path.write_bytes(archive(model, Path(trained).suffix))
+                save_model(model, Path(trained))
                 context.log.info(f"The trained model is in {trained}")
         n_outputs = int(model.outputs[0].shape[1])
         return PyKerasState(_stem(context.title), context.analysis, n_inputs, n_outputs, applied, graph, saved, history)
-
-    def _export_if_possible(self, model: Any, context: FitContext) -> Graph | None:
-        """Export a dense network, which is applied from the weight file and can do without a graph."""
-        try:
-            return export_graph(model)
-        except Exception as error:  # noqa: BLE001 - exporters raise whatever their layers raise
-            first = first_line(error)
-            context.log.info(f"No ONNX graph is written beside the weight file, which does not need it: {first}")
-            return None
 
     def _compare(self, model: Any, graph: Graph, X: npt.NDArray[np.float32]) -> None:
         with quiet():
@@ -212,7 +234,9 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         -------
         ndarray of float64, shape (n,), or (n, k) for a multiclass analysis or k > 1 targets
         """
-        outputs = state.network(X)
+        # NumPy is the faster of the two for an event or a few, ONNX Runtime for many.
+        network = state.graph if len(X) >= _MANY and has_runtime() else state.network
+        outputs = network(X)
         first = state.analysis is AnalysisType.CLASSIFICATION or state.n_outputs == 1
         return outputs[:, 0] if first else outputs
 
@@ -236,7 +260,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         files: dict[str, bytes] = {}
         for kind, suffix, data in (
             ("Model", ".keras", state.model),
-            ("Graph", ".onnx", state.graph.data if state.graph is not None else None),
+            ("Graph", ".onnx", state.graph.data),
         ):
             if data is not None:
                 files[state.stem + suffix] = data
@@ -278,17 +302,16 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             )
         dense = weights.find("Dense")
         applied: Forward | Graph
-        graph: Graph | None
         if dense is None:
             applied = graph = Graph(_read_beside(weights, "Graph", context))
+            check_graph(graph.data)
         else:
             applied = Forward(read_network(dense, n_inputs))
             if applied.n_outputs != n_outputs:
                 raise WeightFileError(
                     f"the network of {context.title} has {applied.n_outputs} outputs, not {n_outputs} as it says"
                 )
-            data = _carried(weights, "Graph", context)
-            graph = Graph(data) if data is not None else None
+            graph = Graph(graph_of_dense(applied.network))
         model = _carried(weights, "Model", context)
         history = _read_history(weights)
         return PyKerasState(_stem(context.title), context.analysis, n_inputs, n_outputs, applied, graph, model, history)

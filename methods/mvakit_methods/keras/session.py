@@ -17,8 +17,10 @@ from typing import Any, Final
 import numpy as np
 
 from mvakit.errors import MethodError, MissingPackageError, MvakitError
+from mvakit.progress import Messenger
+from mvakit_methods.keras.options import GpuOptions
 
-__all__ = ["first_line", "import_keras", "need_graph_packages", "quiet", "seeded", "set_threads"]
+__all__ = ["first_line", "import_keras", "need_exporter", "quiet", "seeded", "set_gpus", "set_threads"]
 
 _OLDEST: Final = (3, 10)
 _STANDARD_ERROR: Final = 2
@@ -130,18 +132,21 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def set_threads(threads: int, refuse: Callable[[str], MvakitError]) -> None:
-    """Give TensorFlow its number of CPU threads; 0 leaves them alone.
+    """Give TensorFlow or PyTorch its number of CPU threads; 0 leaves them alone.
 
     Raises
     ------
     MvakitError
-        Made by `refuse`, if TensorFlow already runs with another number, or is not the backend.
+        Made by `refuse`, if TensorFlow already runs with another number, or the backend has no such setting.
     """
     if threads == 0:
         return
     backend = import_keras().backend.backend()
+    if backend == "torch":
+        importlib.import_module("torch").set_num_threads(threads)
+        return
     if backend != "tensorflow":
-        raise refuse(f"NumThreads={threads} is for TensorFlow, but the backend of Keras is {backend}")
+        raise refuse(f"NumThreads={threads} is for TensorFlow and PyTorch, but the backend of Keras is {backend}")
     import tensorflow as tf
 
     threading = tf.config.threading
@@ -158,8 +163,46 @@ def set_threads(threads: int, refuse: Callable[[str], MvakitError]) -> None:
         ) from None
 
 
-def need_graph_packages() -> None:
-    """Make sure that a network which is no chain of dense layers can be exported and applied.
+def set_gpus(options: GpuOptions, refuse: Callable[[str], MvakitError], log: Messenger) -> None:
+    """Tell TensorFlow how to use GPUs; what asks for nothing leaves them alone.
+
+    Raises
+    ------
+    MvakitError
+        Made by `refuse`, if TensorFlow already runs on its GPUs in another way, or is not the backend.
+    """
+    if options == GpuOptions():
+        return
+    backend = import_keras().backend.backend()
+    if backend != "tensorflow":
+        raise refuse(f"GpuOptions is for TensorFlow, but the backend of Keras is {backend}")
+    import tensorflow as tf
+
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        log.warning("GpuOptions changes nothing: TensorFlow finds no GPU")
+        return
+    if options.visible is not None and max(options.visible) >= len(gpus):
+        raise refuse(f"GpuOptions names the GPU {max(options.visible)}; TensorFlow finds {len(gpus)}, counted from 0")
+    used = gpus if options.visible is None else [gpus[number] for number in options.visible]
+    try:
+        if options.visible is not None:
+            tf.config.set_visible_devices(used, "GPU")
+        for gpu in used:
+            if options.allow_growth:
+                tf.config.experimental.set_memory_growth(gpu, True)
+            if options.memory_limit:
+                limit = tf.config.LogicalDeviceConfiguration(memory_limit=options.memory_limit)
+                tf.config.set_logical_device_configuration(gpu, [limit])
+    except (RuntimeError, ValueError) as error:
+        raise refuse(
+            f"GpuOptions cannot be set: {first_line(error)}; set it at the first PyKeras of a process, "
+            "and either allow_growth or memory_limit"
+        ) from None
+
+
+def need_exporter(layer: str) -> None:
+    """Make sure that Keras can export a network with this layer.
 
     Raises
     ------
@@ -167,11 +210,6 @@ def need_graph_packages() -> None:
         Naming the package that is missing.
     """
     backend = import_keras().backend.backend()
-    exporter = {"tensorflow": "tf2onnx", "jax": "jax2onnx", "torch": "onnx"}.get(backend, "onnx")
-    for package in (exporter, "onnxruntime"):
-        if importlib.util.find_spec(package) is None:
-            raise MissingPackageError(
-                "a PyKeras model that is not a plain chain of dense layers (it is applied as an ONNX graph)",
-                package,
-                "keras",
-            )
+    package = {"tensorflow": "tf2onnx", "jax": "jax2onnx"}.get(backend, "onnx")
+    if importlib.util.find_spec(package) is None:
+        raise MissingPackageError(f"a PyKeras model with {layer} (it is applied as an ONNX graph)", package, "keras")

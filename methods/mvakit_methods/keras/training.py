@@ -1,4 +1,4 @@
-"""Training a Keras model on a sample: split, epochs, the best of them, and what is kept of the model.
+"""Training a Keras model on a sample: epochs, the best of them, checkpoints, and what is kept of the model.
 
 Imported only when something trains, so that Keras may be imported at the top.
 """
@@ -6,6 +6,7 @@ Imported only when something trains, so that Keras may be imported at the top.
 from __future__ import annotations
 
 import tempfile
+import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,18 +16,24 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.columnstore import spans
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MvakitWarning
+from mvakit.files import written_aside
 from mvakit.method import FitContext
 from mvakit.types import AnalysisType
 from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
 from mvakit_methods.keras.session import first_line, quiet
-from mvakit_methods.keras.user_model import encode_classes, is_sparse, last_activation
+from mvakit_methods.keras.stream import Stream, feed, steps, validation_mask
+from mvakit_methods.keras.user_model import is_sparse, last_activation
 
-__all__ = ["archive", "split_validation", "train_model"]
+__all__ = ["archive", "save_model", "train_model"]
 
 FloatArray = npt.NDArray[np.float64]
 History = tuple[tuple[str, FloatArray], ...]
+
+_CHECKPOINT_SECONDS: Final = 30.0
+"""A training that is killed loses no more than the epochs of this time."""
 
 # What an activation cannot leave.
 _RANGES: Final = {
@@ -39,36 +46,6 @@ _RANGES: Final = {
     "softplus": (0.0, np.inf),
     "exponential": (0.0, np.inf),
 }
-
-
-def split_validation(
-    class_index: npt.NDArray[np.integer], size: int, seed: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Split the events of a sample into those to train on and those to validate with.
-
-    TMVA takes the last events of the sample, which are of one class where the sample is in blocks. Here each class gives
-    its share, drawn at random; the shares differ from exact ones by less than one event.
-
-    Parameters
-    ----------
-    class_index : ndarray of int
-    size : int
-        The number of validation events.
-    seed : int
-
-    Returns
-    -------
-    train, validation : ndarray of int
-        Positions in the sample, in its order.
-    """
-    order = np.random.default_rng(seed).permutation(len(class_index))
-    # An event's rank within its class, as a fraction, sorts all classes into one list that is even in each of its parts.
-    rank = np.empty(len(order))
-    for index in np.unique(class_index):
-        mine = order[class_index[order] == index]
-        rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
-    by_rank = order[np.argsort(rank[order], kind="stable")]
-    return np.sort(by_rank[size:]), np.sort(by_rank[:size])
 
 
 @dataclass
@@ -91,10 +68,12 @@ class _Snapshot:
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unused-ignore]
     """Follows a training: learning rates, the best epoch, early stopping, the record, the progress bar."""
 
-    def __init__(self, options: PyKerasOptions, context: FitContext) -> None:
+    def __init__(self, options: PyKerasOptions, context: FitContext, checkpoint: Path | None) -> None:
         super().__init__()
         self.options = options
         self.context = context
+        self.checkpoint = checkpoint
+        self.saved_at = time.monotonic()
         self.schedule = parse_schedule(options.learning_rate_schedule)
         self.record: dict[str, list[float]] = {}
         self.best: _Snapshot | None = None
@@ -106,6 +85,10 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unus
         """Set the learning rate that the schedule has for this epoch."""
         if epoch in self.schedule:
             self.model.optimizer.learning_rate = self.schedule[epoch]
+
+    def within_epoch(self, epoch: int, fraction: float) -> None:
+        """Move the progress bar within a long epoch."""
+        self.context.tick(epoch + fraction, self.options.num_epochs, f"epoch {epoch + 1}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Record an epoch, keep it if it is the best, and stop if there is no hope of a better one."""
@@ -124,6 +107,11 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unus
             self.best_loss, self.best_epoch = values["val_loss"], self.epochs
             if self.options.save_best_only:
                 self.best = _Snapshot.take(self.model)
+        # With SaveBestOnly nothing is lost by waiting for the next epoch that is better.
+        wanted = self.best_epoch == self.epochs or not self.options.save_best_only
+        if self.checkpoint is not None and wanted and time.monotonic() - self.saved_at >= _CHECKPOINT_SECONDS:
+            save_model(self.model, self.checkpoint)
+            self.saved_at = time.monotonic()
         tries = self.options.tries_early_stopping
         if tries >= 0 and self.epochs - self.best_epoch >= max(tries, 1):
             self.model.stop_training = True
@@ -136,10 +124,22 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unus
             self.context.log.info(f"Epoch {self.epochs}/{self.options.num_epochs}: {said}")
 
 
-def train_model(model: Any, options: PyKerasOptions, train: Sample, context: FitContext) -> History:
+def train_model(
+    model: Any, options: PyKerasOptions, train: Sample, context: FitContext, checkpoint: Path | None = None
+) -> History:
     """Train a compiled model in place and return its history, one array for each quantity.
 
-    An interrupt (Ctrl-C) ends the training; the model is then what it would have been had this epoch been the last.
+    Events are streamed, from mapped files as well. An interrupt (Ctrl-C) ends the training; the model is then what it
+    would have been had this epoch been the last.
+
+    Parameters
+    ----------
+    model : keras.Model
+    options : PyKerasOptions
+    train : Sample
+    context : FitContext
+    checkpoint : Path, optional
+        Where the model is written now and then while it is trained, to be continued from.
 
     Raises
     ------
@@ -149,42 +149,38 @@ def train_model(model: Any, options: PyKerasOptions, train: Sample, context: Fit
         If the validation size does not fit the sample.
     """
     regression = context.analysis is AnalysisType.REGRESSION
-    learn, check = split_validation(
+    check = validation_mask(
         np.zeros_like(train.class_index) if regression else train.class_index,
         parse_validation_size(options.validation_size, len(train)),
         options.random_seed,
     )
-    _check_weights(train.class_index[learn], train.weight[learn], context)
-    context.log.info(f"{len(learn)} events to train on and {len(check)} to validate with")
-    lines: list[str] = []
-    model.summary(print_fn=lambda line, line_break=True: lines.append(line))  # noqa: ARG005 - Keras passes it
-    context.log.detail("\n".join(lines))
+    _check_weights(train, ~check, context)
     if regression:
         _check_range(model, train, context)
-        wanted = train.targets
-    else:
-        wanted = encode_classes(train.class_index, int(model.outputs[0].shape[1]), sparse=is_sparse(model))
-
-    def columns(events: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], ...]:
-        return train.X[events], wanted[events], train.weight[events].astype(np.float32)
-
-    watch = _Watch(options, context)
+    n_outputs = None if regression else int(model.outputs[0].shape[1])
+    watch = _Watch(options, context, checkpoint)
     callbacks: list[Any] = [watch]
     if options.tensor_board:
         callbacks.append(keras.callbacks.TensorBoard(log_dir=options.tensor_board))
-    x, y, weight = columns(learn)
+    learn = Stream(
+        train, ~check, n_outputs, is_sparse(model), options.batch_size, options.random_seed,
+        watch.within_epoch if options.keras_verbose > 0 else None,
+    )  # fmt: skip
+    # How validation events are batched changes nothing but the time it takes.
+    validate = Stream(train, check, n_outputs, is_sparse(model), max(options.batch_size, 4096))
+    context.log.info(f"{len(learn)} events to train on and {len(validate)} to validate with")
+    if options.keras_verbose > 0:
+        context.log.info(summary(model))
     try:
         with quiet():
             model.fit(
-                x,
-                y,
-                sample_weight=weight,
-                batch_size=options.batch_size,
+                feed(learn),
+                shuffle=False,  # the stream does that
+                steps_per_epoch=steps(learn),
                 epochs=options.num_epochs,
                 verbose=0,
-                validation_data=columns(check),
-                # How validation events are batched changes nothing but the time it takes.
-                validation_batch_size=max(options.batch_size, 4096),
+                validation_data=feed(validate),
+                validation_steps=steps(validate),
                 callbacks=callbacks,
             )
     except KeyboardInterrupt:
@@ -208,15 +204,23 @@ def train_model(model: Any, options: PyKerasOptions, train: Sample, context: Fit
     return tuple((name, np.array(values)) for name, values in watch.record.items())
 
 
-def _check_weights(class_index: npt.NDArray[np.integer], weight: FloatArray, context: FitContext) -> None:
+def summary(model: Any) -> str:
+    """Return what ``model.summary()`` prints."""
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, line_break=True: lines.append(line))  # noqa: ARG005 - Keras passes it
+    return "\n".join(lines).rstrip()
+
+
+def _check_weights(train: Sample, mask: npt.NDArray[np.bool_], context: FitContext) -> None:
     """Refuse a training without events, or without those of a class."""
-    sums = {"": float(weight.sum())}
+    classes = [""]
     if context.analysis is not AnalysisType.REGRESSION:
-        sums = {
-            f" of class {name!r}": float(weight[class_index == index].sum())
-            for index, name in enumerate(context.classes)
-        }
-    for owner, total in sums.items():
+        classes = [f" of class {name!r}" for name in context.classes]
+    sums = np.zeros(len(classes))
+    for rows in spans(len(train)):
+        index = train.class_index[rows][mask[rows]] if len(classes) > 1 else np.zeros(mask[rows].sum(), np.intp)
+        sums += np.bincount(index, train.weight[rows][mask[rows]], len(classes))
+    for owner, total in zip(classes, sums, strict=True):
         if not total > 0:
             raise MethodError(
                 f"PyKeras: the training events{owner} have a sum of weights of {total:g}; it has to be positive"
@@ -243,3 +247,15 @@ def archive(model: Any, suffix: str = ".keras") -> bytes:
         with quiet():
             model.save(path)
         return path.read_bytes()
+
+
+def save_model(model: Any, target: Path) -> None:
+    """Write a model to a ``.keras`` or ``.h5`` file; what was there is replaced by a whole file.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    with written_aside(target) as path:
+        path.write_bytes(archive(model, target.suffix))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import tempfile
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,15 +15,20 @@ import numpy.typing as npt
 from mvakit.errors import MethodError, did_you_mean
 from mvakit.method import FitContext, WeightContext
 from mvakit.types import AnalysisType
+from mvakit_methods.keras.keras2 import rewritten
 from mvakit_methods.keras.session import first_line, quiet
 
-__all__ = ["check_model", "encode_classes", "is_sparse", "last_activation", "open_model", "output_counts"]
+__all__ = ["GivenModel", "check_model", "encode_classes", "is_sparse", "last_activation", "open_model", "output_counts"]
 
 _SUFFIXES: Final = frozenset({".keras", ".h5", ".hdf5"})
 
 
-def open_model(name: str, option: str) -> Any:
-    """Open a ``.keras`` or ``.h5`` file with Keras' safe mode, in which it runs no code of its own.
+def open_model(
+    name: str, option: str, *, custom_objects: Mapping[str, Any] | None = None, trusted: bool = False
+) -> Any:
+    """Open a ``.keras`` or ``.h5`` file, in Keras' safe mode, in which it runs no code of its own, unless it is trusted.
+
+    Files of Keras 2 are converted where Keras 3 refuses them.
 
     Parameters
     ----------
@@ -28,44 +36,93 @@ def open_model(name: str, option: str) -> Any:
         The file.
     option : str
         The option that names it, for messages.
+    custom_objects : mapping of str to object, optional
+        Classes and functions of the user's own that it names.
+    trusted : bool
+        Whether layers that are code may be opened.
 
     Raises
     ------
     MethodError
         If it is missing, no Keras model, or holds code that safe mode refuses.
     """
-    import keras
-
     path = Path(name)
     owner = f"PyKeras: the file {name!r} of {option}"
     if not name:
-        raise MethodError(f"PyKeras: the option {option!r} has to name the Keras model, a .keras or .h5 file")
+        raise MethodError(
+            f"PyKeras: the option {option!r} has to name the Keras model, a .keras or .h5 file, or the keyword 'Model' to be it"
+        )
     if not path.exists():
         if name.startswith("<"):
-            raise MethodError(f"PyKeras: {option} takes a file, not {name}; save the model with model.save('m.keras')")
+            raise MethodError(f"PyKeras: {option} takes a file, not {name}; hand the model over as Model=")
         beside = [p.name for p in path.parent.glob("*") if p.suffix in _SUFFIXES] if path.parent.is_dir() else []
         raise MethodError(f"{owner} does not exist; {did_you_mean(path.name, beside, noun='models in that folder')}")
     if path.suffix not in _SUFFIXES or path.is_dir():
         raise MethodError(f"{owner} is no .keras or .h5 file; save the model with model.save('m.keras')")
     try:
-        with quiet():
+        with quiet(), tempfile.TemporaryDirectory() as folder:
             # A model that was compiled but never trained has an optimizer without moments.
-            warnings.filterwarnings("ignore", message=r"Skipping variable loading for optimizer.*has [0-2] variables")
-            model = keras.saving.load_model(path, safe_mode=True)
-            if path.suffix != ".keras" and getattr(model, "optimizer", None) is not None:
-                # Keras builds the optimizer of an .h5 file for the variables of the outermost layer only.
-                model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-            return model
+            warnings.filterwarnings("ignore", message=r"Skipping variable loading for optimizer.*has [0-9]+ variables")
+            # What Keras 3 would have written otherwise in a file of Keras 2.
+            warnings.filterwarnings("ignore", message="Do not pass an `input_shape`|The structure of `inputs`")
+            return _load(path, Path(folder), dict(custom_objects or {}), trusted=trusted)
     except Exception as error:
         text = str(error)
         if "enable_unsafe_deserialization" in text or "safe_mode" in text:
             raise MethodError(
                 f"{owner} holds a Lambda layer, which is code that runs when the file is opened, so it is refused. "
-                "Use a layer of Keras instead, or a class of your own with keras.saving.register_keras_serializable; "
-                "if you trust a .keras file, call keras.config.enable_unsafe_deserialization() before booking"
+                "Use a layer of Keras instead, or a class of your own with CustomObjects; if you trust the file, say TrustFiles "
+                "(or call keras.config.enable_unsafe_deserialization() before booking)"
             ) from error
         first = first_line(error)
-        raise MethodError(f"{owner} cannot be read as a Keras model: {first}") from error
+        unknown = "register_keras_serializable" in text or "Unknown layer" in text or "Could not locate" in text
+        hint = "; hand over classes of your own as CustomObjects={name: class}, or by UserCode" if unknown else ""
+        raise MethodError(f"{owner} cannot be read as a Keras model: {first}{hint}") from error
+
+
+def _load(path: Path, folder: Path, custom_objects: dict[str, Any], *, trusted: bool) -> Any:
+    import keras
+
+    if path.suffix == ".keras":
+        return keras.saving.load_model(path, custom_objects=custom_objects, safe_mode=not trusted)
+    with keras.saving.custom_object_scope(custom_objects):
+        model = keras.saving.load_model(rewritten(path, folder), safe_mode=not trusted)
+    if getattr(model, "optimizer", None) is not None:
+        # Keras builds the optimizer of an .h5 file for the variables of the outermost layer only.
+        model.optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    return model
+
+
+class GivenModel:
+    """A model that was handed over as it is, and the weights that it had then.
+
+    Parameters
+    ----------
+    model : keras.Model
+
+    Raises
+    ------
+    MethodError
+        If it is none.
+    """
+
+    def __init__(self, model: Any) -> None:
+        keras = sys.modules.get("keras")  # whoever has a model has imported it
+        if keras is None or not isinstance(model, keras.Model):
+            raise MethodError(f"PyKeras: the keyword 'Model' takes a compiled keras.Model, not {model!r}")
+        self.model = model
+        self.weights = [np.array(values) for values in model.get_weights()]
+
+    def fresh(self) -> Any:
+        """Return the model as it was handed over, with an optimizer that has seen nothing."""
+        model = self.model
+        if len(self.weights) == len(model.get_weights()):
+            model.set_weights(self.weights)
+        optimizer = getattr(model, "optimizer", None)
+        if optimizer is not None and optimizer.built:
+            model.optimizer = type(optimizer).from_config(optimizer.get_config())
+            model.train_function = None
+        return model
 
 
 def check_model(model: Any, name: str, context: FitContext) -> None:
