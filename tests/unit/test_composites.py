@@ -428,13 +428,19 @@ def test_files_that_name_each_other_end(tmp_path: Path) -> None:
 )
 def test_pickles_are_not_opened(tmp_path: Path, method: str, options: str, file: str) -> None:
     """TMVA's Python methods leave no weights in their files."""
-    from mvakit_methods import sklearn_files
-
     path = saved(tmp_path, f'<MethodSetup Method="{method}::P">{sections(options=options)}</MethodSetup>')
     with pytest.raises(WeightFileError, match=re.escape(f"in {file!r}, of scikit-learn")) as refused:
         Model.load(path)
-    assert "Train the method BDT on the same events" in str(refused.value)
-    instance = getattr(sklearn_files, method)(sklearn_files.PyTorch.options_type())
+    assert "train the method BDT on the same events" in str(refused.value)
+
+
+def test_a_torchscript_is_not_opened(tmp_path: Path) -> None:
+    from mvakit_methods.sklearn_files import PyTorch
+
+    path = saved(tmp_path, f'<MethodSetup Method="PyTorch::P">{sections()}</MethodSetup>')
+    with pytest.raises(WeightFileError, match=re.escape("in 'TrainedModel_P.pt', of PyTorch")):
+        Model.load(path)
+    instance = PyTorch(PyTorch.options_type())
     with pytest.raises(MethodError, match="does not open"):
         instance.predict(None, X)
     with pytest.raises(MethodError, match="does not write"):

@@ -17,7 +17,14 @@ from mvakit.registry import method_class, method_names
 from mvakit.variables import define
 
 TRAINED = [name for name in method_names() if method_class(name).capabilities.trainable]
-OPTIONS = {"BDT": "NTrees=5", "PyKeras": "FilenameModel={}:NumEpochs=2:BatchSize=50:Verbose=0"}
+OPTIONS = {
+    "BDT": "NTrees=5",
+    "DL": "RandomSeed=1:Layout=DENSE|4|TANH,DENSE|1|LINEAR:TrainingStrategy=MaxEpochs=2,BatchSize=50",
+    "DNN": "RandomSeed=1:Layout=TANH|4,LINEAR:TrainingStrategy=MaxEpochs=2,BatchSize=50",
+    "MLP": "NCycles=5",
+    "PyGTB": "NEstimators=5",
+    "PyKeras": "FilenameModel={}:NumEpochs=2:BatchSize=50:Verbose=0",
+}
 
 
 def events(seed: int) -> Sample:
