@@ -32,7 +32,6 @@ from mvakit.weightfile import (
     numbers,
     text_numbers,
 )
-from mvakit_methods._finite import all_finite
 
 __all__ = ["SVM", "SVMOptions", "SVMState"]
 
@@ -181,8 +180,8 @@ class SVM(Method[SVMOptions, SVMState]):
                 part = state.similarity(X[start : start + step])
                 total[start : start + step] = (part * factor).sum(axis=1, dtype=np.float64)
             if state.regression:
-                return all_finite((total + float(state.offset)).astype(np.float32).astype(np.float64))
-            return all_finite(1.0 / (1.0 + np.exp(total - float(state.offset))))
+                return (total + float(state.offset)).astype(np.float32).astype(np.float64)
+            return 1.0 / (1.0 + np.exp(total - float(state.offset)))
 
     def write_state(self, state: SVMState, weights: ET.Element) -> Mapping[str, bytes]:
         """Write ``<SupportVector>`` rows of number, type, both multipliers and variables, then the ranges."""

@@ -331,10 +331,8 @@ def test_kernels_say_which_event_they_cannot_weigh():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of sums that overflow
-def test_responses_that_are_no_numbers_are_told_of():
+def test_sums_too_large_for_a_number_are_left_for_the_model_to_refuse():
     method, state = load("", element(weight=np.full(N, 1e308)))
-    with pytest.raises(DataError, match="event 0: .*not a finite number"):
-        method.predict(state, EVENTS)
+    assert not np.isfinite(method.predict(state, EVENTS)).all()
     method, state = load("", element(targets=np.full((N, 1), 3e38, np.float32)), 1)
-    with pytest.raises(DataError, match="event 0: .*not a finite number"):
-        method.predict(state, EVENTS)
+    assert not np.isfinite(method.predict(state, EVENTS)).all()

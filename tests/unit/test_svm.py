@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from mvakit_methods.svm import SVM, SVMOptions
 
-from mvakit.errors import DataError, MethodError, WeightFileError
+from mvakit.errors import MethodError, WeightFileError
 from mvakit.method import FitContext, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
@@ -184,8 +184,7 @@ def test_several_targets_are_refused():
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # of sums that overflow
-def test_responses_that_are_no_numbers_are_told_of():
+def test_sums_too_large_for_a_number_are_left_for_the_model_to_refuse():
     weights = element(fTheta="3e38", fOrder="3")
     method, state = load("Kernel=Polynomial", weights)
-    with pytest.raises(DataError, match="event 0: .*not a finite number"):
-        method.predict(state, EVENTS)
+    assert not np.isfinite(method.predict(state, EVENTS)).all()

@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from mvakit.errors import DataError
 from mvakit_methods._compiled import kernel, over_events
-from mvakit_methods._finite import all_finite
 from mvakit_methods.knn.tree import SearchTree, nearest
 
 __all__ = ["GAUSS", "NO_KERNEL", "PADDING", "POLYNOMIAL", "classify", "regress"]
@@ -216,7 +215,7 @@ def classify(
     if problem.any():
         event = int(np.argmax(problem != 0))
         raise DataError(f"event {event}: {_explained(int(problem[event]), labels)}")
-    return all_finite(out)
+    return out
 
 
 def _explained(problem: int, labels: tuple[str, ...]) -> str:
@@ -261,4 +260,4 @@ def regress(
         _regress(X, *arrays, tree.depth, used, weighted, begin, end, out)
 
     over_events(work, len(X))
-    return all_finite(out)
+    return out

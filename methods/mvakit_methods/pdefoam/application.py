@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit_methods._compiled import kernel, over_events
-from mvakit_methods._finite import all_finite
 from mvakit_methods.pdefoam.foam import Foam
 
 __all__ = ["GAUSS", "LINEAR_NEIGHBOURS", "NO_KERNEL", "cell_values", "targets"]
@@ -255,7 +254,7 @@ def cell_values(foam: Foam, X: SingleArray, mode: int, sigma: float, *, density:
         _cell_values(X, *arrays, foam.undefined, mode, sigma, begin, end, out)
 
     over_events(work, len(X))
-    return all_finite(out)
+    return out
 
 
 def targets(foam: Foam, X: SingleArray, *, most_probable: bool) -> FloatArray:
@@ -281,4 +280,4 @@ def targets(foam: Foam, X: SingleArray, *, most_probable: bool) -> FloatArray:
         _targets(X, *arrays, foam.density, most_probable, begin, end, out)
 
     over_events(work, len(X))
-    return all_finite(out)
+    return out

@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from mvakit.errors import DataError
 from mvakit_methods._compiled import kernel, over_events
-from mvakit_methods._finite import all_finite
 from mvakit_methods.pders.options import PDERSOptions
 from mvakit_methods.pders.tree import EventTree, Volume
 
@@ -247,7 +246,7 @@ def _apply(
     if np.isnan(out[:, 0]).any():
         event = int(np.argmax(np.isnan(out[:, 0])))
         raise DataError(f"event {event}: no volume about it holds NEventsMin={options.min_events:g} training events")
-    return all_finite(out)
+    return out
 
 
 def classify(

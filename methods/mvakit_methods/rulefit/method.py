@@ -12,7 +12,6 @@ import numpy.typing as npt
 from mvakit.method import Capabilities, Method, MethodOptions, Ranking, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
-from mvakit_methods._responses import refuse_undefined
 from mvakit_methods.rulefit.ensemble import RuleFitState
 from mvakit_methods.rulefit.options import RuleFitOptions
 from mvakit_methods.rulefit.xml import read_ensemble, write_ensemble
@@ -41,16 +40,9 @@ class RuleFit(Method[RuleFitOptions, RuleFitState]):
         spectators: FloatArray | None = None,  # noqa: ARG002
         efficiency: float | None = None,  # noqa: ARG002
     ) -> FloatArray:
-        """Return the response, shape (n,); most lie between -1 and 1.
-
-        Raises
-        ------
-        MethodError
-            If it is not finite, which coefficients of absurd size can do.
-        """
+        """Return the response, shape (n,); most lie between -1 and 1."""
         with np.errstate(over="ignore", invalid="ignore"):
-            response = state.respond(X)
-        return refuse_undefined(response, self.refuse)
+            return state.respond(X)
 
     def write_state(self, state: RuleFitState, weights: ET.Element) -> Mapping[str, bytes]:
         """Write ``<Rule>`` with its ``<Cut>``, and ``<Linear>``."""
