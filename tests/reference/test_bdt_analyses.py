@@ -211,8 +211,7 @@ def tutorial_sample(reference: Path) -> Sample:
 def test_pruned_regressions_grow_as_in_tmva(reference):
     run = RUNS["tutorial/reg/BDT"]
     _, ours = train(run, tutorial_sample(reference))
-    # From tree 17 on the forests drift apart; a mean of that tree differs by 0.003, and it is not known why.
-    assert_same_trees(ours, theirs_of(reference, "tutorial/reg/BDT"), 16)
+    assert_same_trees(ours, theirs_of(reference, "tutorial/reg/BDT"))
     assert (ours.nodes_before > np.diff(ours.first)).all()
 
 
@@ -223,7 +222,7 @@ def deviation(method: BDT, state: BDTState, test: Sample) -> float:
     return float(np.sqrt(np.average((difference - mean) ** 2, weights=test.weight)))
 
 
-def test_the_gradient_regression_of_the_tutorial(reference):
+def test_the_gradient_regression_of_the_tutorial(reference, monkeypatch):
     run = RUNS["tutorial/reg/BDTG"]
     sample, test = tutorial_sample(reference), sample_of(reference, run, "TestTree")
     method, ours = train(run, sample)
@@ -234,6 +233,11 @@ def test_the_gradient_regression_of_the_tutorial(reference):
     assert bound == pytest.approx(2.37, abs=5e-3)
     found = [deviation(*train(run, sample, f"RandomSeed={seed}"), test) for seed in range(1, 6)]
     assert np.mean(found) < 1.02 * bound
+    monkeypatch.setattr(regression_boosting, "_medians", medians_of_tmva_4_2)
+    # Tree 31 cuts four events in two by the one variable or the other, the same two: rounding decides.
+    assert_same_trees(
+        train(replace(run, options=run.options.replace("NTrees=2000", "NTrees=30")), sample)[1], theirs, 30
+    )
 
 
 @pytest.mark.parametrize(

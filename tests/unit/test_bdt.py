@@ -205,7 +205,7 @@ def test_gradient_boosting_chooses_the_cut_that_leaves_the_least_variance():
     assert (root["variable"], root["cut"]) == (variable, pytest.approx(cut, rel=1e-6))
 
 
-@pytest.mark.parametrize("cuts", ["20:ExactCuts", "20", "-1", "-1:UseBaggedBoost"])
+@pytest.mark.parametrize("cuts", ["20:ExactCuts", "20:!ExactCuts", "-1", "-1:UseBaggedBoost"])
 @pytest.mark.parametrize("kind", ["EQUAL_WEIGHTS", "CLASS_WEIGHTS"])
 def test_sums_of_equal_weights_are_numbers_of_events(cuts, kind, monkeypatch):
     train = sample(weights=False)
@@ -244,7 +244,7 @@ def test_equal_steps_move_to_the_nearest_edges(text):
     The range of a node ends with its own event in the outermost bins, in others with the edge of the bin.
     """
     train = sample()
-    _, state = fit(train, "NTrees=1:MaxDepth=2:nCuts=7:MinNodeSize=10%:!UseYesNoLeaf" + text)
+    _, state = fit(train, "NTrees=1:MaxDepth=2:nCuts=7:MinNodeSize=10%:!UseYesNoLeaf:!ExactCuts" + text)
     count = draw_counts(1234, 240, 0.6) if text else np.ones(240, np.uint8)
     drawn = np.repeat(np.arange(240), count)
     X, signal, weight = train.X[drawn].astype(float), train.is_signal[drawn], balanced(train)[drawn]
@@ -732,7 +732,7 @@ def test_by_default_subsets_grow_as_the_root_of_the_number_of_variables(n, wante
     assert asked == [(n, wanted, True), (n, wanted, True), (n, 1, False)]
 
 
-@pytest.mark.parametrize("cuts", ["20", "-1"])
+@pytest.mark.parametrize("cuts", ["20:!ExactCuts", "-1"])
 def test_randomised_trees_cut_on_what_they_may(cuts):
     train = sample(400, n_variables=6)
     X = train.X.copy()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mvakit_methods.bdt import BDT, BDTOptions
+from mvakit_methods.bdt import BDT, BDTOptions, team
+from numba import config
 
 from mvakit.dataset import DataSet, Sample
 from mvakit.errors import MethodError, OptionError
@@ -17,6 +18,8 @@ from tests.reference.naive.weights import NaiveModel
 
 CLASSES = ("one", "two", "three")
 VARIABLES = (define("x"), define("y"))
+# More than what sums are made of at once.
+SIZE = 140_000 if not config.DISABLE_JIT else 300
 
 
 def context(classes: tuple[str, ...] = CLASSES) -> FitContext:
@@ -137,3 +140,21 @@ def test_negative_weights_are_paired_away_class_by_class():
     weight[[4, 5, 6]] = -0.4
     _, state = fit(train.with_weight(weight), "BoostType=Grad:NTrees=2:NegWeightTreatment=PairNegWeightsGlobal")
     assert np.isfinite(state.nodes.response).all()
+
+
+@pytest.mark.parametrize("text", ["BoostType=Grad", "BoostType=Grad:UseBaggedBoost"])
+@pytest.mark.parametrize("cuts", ["nCuts=-1", "ExactCuts", "!ExactCuts"])
+def test_threads_and_where_events_lie_do_not_change_a_forest(tmp_path, monkeypatch, text, cuts):
+    train = sample(SIZE)
+    X = np.memmap(tmp_path / "X", np.float32, "w+", shape=train.X.shape)
+    X[:] = train.X
+    mapped = train.with_inputs(np.memmap(tmp_path / "X", np.float32, "r", shape=train.X.shape))
+    monkeypatch.setattr(team, "_WORTH_SHARING", 0)
+    forests = []
+    for workers, events in ((1, train), (2, train), (2, mapped)):
+        monkeypatch.setattr(team, "default_workers", lambda workers=workers: workers)
+        forests.append(fit(events, f"NTrees=3:MaxDepth=3:{text}:{cuts}")[1])
+    for other in forests[1:]:
+        np.testing.assert_array_equal(other.boost_weight, forests[0].boost_weight)
+        for name in ("variable", "cut", "purity", "response", "rms"):
+            np.testing.assert_array_equal(getattr(other.nodes, name), getattr(forests[0].nodes, name))

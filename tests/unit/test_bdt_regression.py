@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from mvakit_methods.bdt import BDT, BDTOptions
+from mvakit_methods.bdt import BDT, BDTOptions, team
 from mvakit_methods.bdt.randomness import bagging_seed, draw_counts
 from mvakit_methods.bdt.regression_boosting import weighted_quantile
+from numba import config
 
 from mvakit.dataset import DataSet, Sample
 from mvakit.errors import MethodError, MvakitWarning, OptionError
@@ -19,6 +20,8 @@ from tests.reference.naive.weights import NaiveModel
 
 VARIABLES, TARGETS = (define("x"), define("y")), (define("t"),)
 LOSSES = ["Huber", "AbsoluteDeviation", "LeastSquares"]
+# More than what sums are made of at once.
+SIZE = 140_000 if not config.DISABLE_JIT else 300
 
 
 def context(targets=TARGETS) -> FitContext:
@@ -76,6 +79,43 @@ def test_adaboost_r2(loss, exact, shift):
         weight *= train.weight.sum() / weight.sum()
 
 
+def test_boost_weights_count_as_no_less_than_tmva_reads():
+    """An event that is met exactly, tree after tree, keeps the least weight that TMVA reads, times the last changes."""
+    train = sample()
+    target = np.where(train.X[:, :1] > 0, train.targets, 0).astype(np.float32)
+    _, state = fit(Sample(train.X, train.class_index, train.weight, target), "NTrees=40:MaxDepth=4")
+    weight, boost, least = train.weight, np.ones(400), 1.0
+    for t, boost_weight in enumerate(state.boost_weight):
+        response = state.nodes.response[leaves_of(state, t, train.X)]
+        deviation = np.abs(response - target[:, 0])
+        deviation /= deviation.max()
+        total = weight @ boost
+        error = weight * boost @ deviation**2 / total
+        if error >= 0.5:
+            break
+        assert boost_weight == pytest.approx(np.log((1 - error) / error), rel=1e-3)
+        boost = (np.maximum(boost, 1e-4) * (error / (1 - error)) ** (1 - deviation)).astype(np.float32)
+        least = min(least, boost.min())
+        boost = np.maximum(boost, 1e-4) * (total / (weight @ boost))
+    assert least < 5e-5
+
+
+def test_an_event_that_is_twice_in_a_sample_changes_once():
+    train = sample()
+    _, state = fit(train, "NTrees=3:MaxDepth=3:UseBaggedBoost")
+    weight = train.weight.copy()
+    for t, boost_weight in enumerate(state.boost_weight):
+        count = draw_counts(bagging_seed(t, 1), 400, 0.6).astype(float)
+        deviation = np.abs(state.nodes.response[leaves_of(state, t, train.X)] - train.targets[:, 0])
+        deviation /= deviation[count > 0].max()
+        total = weight @ count
+        error = weight * count @ deviation**2 / total
+        assert boost_weight == pytest.approx(np.log((1 - error) / error), rel=1e-4)
+        changed = weight * (error / (1 - error)) ** (1 - deviation)
+        changed *= total / (changed @ count)
+        weight = np.where(count > 0, changed, weight)
+
+
 def test_negative_weights_are_boosted_inversely():
     train = sample()
     weight = np.where(np.arange(400) % 20 == 3, -train.weight, train.weight)
@@ -98,6 +138,21 @@ def test_boosting_ends_where_half_is_wrong_or_nothing():
     method, state = fit(exact, "nCuts=-1:MaxDepth=3")
     assert len(state.boost_weight) <= 2
     np.testing.assert_allclose(method.predict(state, train.X), exact.targets[:, 0])
+
+
+def test_small_samples_are_cut_exactly_where_nothing_is_drawn():
+    for text, few, many in (
+        ("", True, False),
+        ("ExactCuts", True, True),
+        ("ExactCuts:UseBaggedBoost", True, True),
+        ("!ExactCuts", False, False),
+        *((drawn, False, False) for drawn in ("UseBaggedBoost", "BoostType=Bagging", "UseRandomisedTrees")),
+    ):
+        options = BDTOptions.parse(text)
+        assert (options.exact(5000), options.exact(5001)) == (few, many)
+    default, exact, snapped = (fit(sample(), f"NTrees=2:{text}")[1] for text in ("", "ExactCuts", "!ExactCuts"))
+    np.testing.assert_array_equal(default.nodes.cut, exact.nodes.cut)
+    assert not np.array_equal(default.nodes.cut, snapped.nodes.cut)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -236,3 +291,23 @@ def test_bagged_gradients_of_events_outside_the_sample_are_old_ones():
     seen = np.where(first > 0, residual, target)
     mean = np.average(seen, weights=train.weight * second)
     assert state.nodes.response[state.first[1]] == pytest.approx(mean, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "UseBaggedBoost", *(f"BoostType=Grad:{loss}" for loss in LOSSES), "BoostType=Grad:UseBaggedBoost"]
+)
+@pytest.mark.parametrize("cuts", ["nCuts=-1", "ExactCuts", "!ExactCuts"])
+def test_threads_and_where_events_lie_do_not_change_a_forest(tmp_path, monkeypatch, text, cuts):
+    train = sample(SIZE)
+    X = np.memmap(tmp_path / "X", np.float32, "w+", shape=train.X.shape)
+    X[:] = train.X
+    mapped = train.with_inputs(np.memmap(tmp_path / "X", np.float32, "r", shape=train.X.shape))
+    monkeypatch.setattr(team, "_WORTH_SHARING", 0)
+    forests = []
+    for workers, events in ((1, train), (2, train), (2, mapped)):
+        monkeypatch.setattr(team, "default_workers", lambda workers=workers: workers)
+        forests.append(fit(events, f"NTrees=3:MaxDepth=3:{text}:{cuts}")[1])
+    for other in forests[1:]:
+        np.testing.assert_array_equal(other.boost_weight, forests[0].boost_weight)
+        for name in ("variable", "cut", "purity", "response", "rms"):
+            np.testing.assert_array_equal(getattr(other.nodes, name), getattr(forests[0].nodes, name))

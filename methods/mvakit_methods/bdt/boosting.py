@@ -24,13 +24,22 @@ from mvakit_methods.bdt.shaping import Shape
 from mvakit_methods.bdt.splits import BY_CLASS, CLASS_WEIGHTS, EQUAL_WEIGHTS, WEIGHTED
 from mvakit_methods.bdt.team import Team
 
-__all__ = ["LEAST_DENOMINATOR", "LEAST_ERROR", "AdaptiveBoost", "Boost", "GradientBoost", "Verdict", "kind_of_sums"]
+__all__ = [
+    "LEAST_BOOST",
+    "LEAST_DENOMINATOR",
+    "LEAST_ERROR",
+    "AdaptiveBoost",
+    "Boost",
+    "GradientBoost",
+    "Verdict",
+    "kind_of_sums",
+]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 _BLOCK: Final = 1 << 14
-_LEAST_BOOST: Final = 1e-4  # TMVA reads no smaller boost weight
+LEAST_BOOST: Final = 1e-4  # TMVA reads no smaller boost weight
 LEAST_DENOMINATOR: Final = 1e-30
 # A tree without error would weigh infinitely much; it weighs as one with this error, and boosting ends.
 LEAST_ERROR: Final = 1e-12
@@ -42,7 +51,7 @@ def _reweight_once(leaf: Array, group: Array, factor: Array, original: Array, bo
     total, other = 0.0, 0.0
     for e in range(leaf.size):
         f, x = factor[leaf[e], group[e]], boost[e]
-        x = max(_LEAST_BOOST, x) * f if f != 0.0 else x
+        x = max(LEAST_BOOST, x) * f if f != 0.0 else x
         boost[e] = x
         # Two sums, as each addition has to wait for the last.
         total, other = other, total + original[e] * x
@@ -70,7 +79,7 @@ def _reweight(
                     if invert and original[e] * boost[e] <= 0.0:
                         boost[e] /= f
                     else:
-                        boost[e] = max(_LEAST_BOOST, boost[e]) * f
+                        boost[e] = max(LEAST_BOOST, boost[e]) * f
                 total += original[e] * boost[e]
         sums[c] = total
 

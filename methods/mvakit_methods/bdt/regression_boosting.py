@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from mvakit_methods.bdt.boosting import LEAST_ERROR, Boost, Verdict, kind_of_sums
+from mvakit_methods.bdt.boosting import LEAST_BOOST, LEAST_ERROR, Boost, Verdict, kind_of_sums
 from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.criteria import REGRESSION_VARIANCE
 from mvakit_methods.bdt.events import TrainingEvents
@@ -23,6 +23,8 @@ __all__ = ["AdaptiveRegressionBoost", "GradientRegressionBoost", "weighted_quant
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
+
+_MOST_BOOST: Final = 1e30
 
 
 def weighted_quantile(values: FloatArray, weight: FloatArray, share: float) -> float:
@@ -85,6 +87,11 @@ def _power_of_two(target: npt.NDArray[np.float32]) -> float:
     return 2.0 ** math.ceil(math.log2(largest)) if largest > 0 else 1.0
 
 
+def _readable(boost: FloatArray) -> FloatArray:
+    """Return boost weights as TMVA reads them, none smaller than its least one; and none that products overflow with."""
+    return np.clip(boost, LEAST_BOOST, _MOST_BOOST)
+
+
 class AdaptiveRegressionBoost(Boost):
     """AdaBoost.R2 (Drucker, ICML 1997): events whose target a tree misses weigh more in the next one; and bagging.
 
@@ -145,18 +152,20 @@ class AdaptiveRegressionBoost(Boost):
         return Verdict(-math.log(ratio), error, response=response)
 
     def _reweight(self, factor: FloatArray, count: npt.NDArray[np.uint8], total: float) -> None:
-        """Multiply the boost weights of a sample, once for each time that an event is in it, and keep their sum."""
+        """Multiply the boost weights of the events of a sample, and keep the sum of its weights.
+
+        An event that is in it several times changes once. (TMVA changes and scales it each time, so that weights of bagged
+        events grow beyond all bounds.)
+        """
         if self.invert:
             factor = np.where(self.original < 0, 1 / factor, factor)
-        new = 0.0
-        for k in range(int(count.max())):
-            members = count > k
-            # TMVA keeps the product as a float32.
-            changed = (self.boost * factor).astype(np.float32)
-            self.boost = np.where(members, changed, self.boost)
-            new += float((self.original * self.boost)[members].sum())
+        inside = count > 0
+        # TMVA keeps the product as a float32.
+        changed = (_readable(self.boost) * factor).astype(np.float32)
+        self.boost = np.where(inside, changed, self.boost)
+        new = float((self.original * self.boost) @ count)
         if new > 0:
-            self.boost *= (total / new) ** count
+            self.boost = np.where(inside, _readable(self.boost) * (total / new), self.boost)
         self._look(self.view.target)
 
 

@@ -44,7 +44,7 @@ def _search(events: TrainingEvents, options: BDTOptions, context: FitContext, te
             events.columns(), integer, options.steps, events.group == 1, least_correlation=options.least_correlation,
             exclusive=options.exclusive_variables,
         )  # fmt: skip
-    if options.steps > 0 and options.exact_cuts:
+    if options.steps > 0 and options.exact(len(events.weight)):
         return ValueSearch(events.columns(), integer, options.steps)
     # Whole numbers are cut everywhere.
     steps = np.where(integer, 0, max(options.steps, 0)).astype(np.int64)
