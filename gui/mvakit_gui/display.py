@@ -13,6 +13,9 @@ import numpy.typing as npt
 
 from mvakit.errors import DataError
 from mvakit.evaluation import ClassificationResult, Curve, ResponseHistograms
+from mvakit.method import Forest
+from mvakit.model import Model
+from mvakit.types import AnalysisType
 from mvakit_gui.figures import (
     CorrelationFigure,
     HistoryFigure,
@@ -21,11 +24,14 @@ from mvakit_gui.figures import (
     RocForm,
     RocLine,
     Style,
+    TreeFigure,
     correlation_figure,
     figure_bytes,
     history_figure,
     overtraining_figure,
     roc_figure,
+    tree_figure,
+    tree_layout,
 )
 from mvakit_gui.plots import save_plots
 
@@ -34,6 +40,7 @@ __all__ = [
     "draw_history",
     "draw_overtraining",
     "draw_roc",
+    "draw_tree",
     "repr_html",
     "save_plots",
 ]
@@ -117,6 +124,34 @@ def draw_history(
 ) -> HistoryFigure:
     """Draw what a training recorded of itself; see `mvakit_gui.figures.history_figure`."""
     return history_figure(title, curves, label=label, style=style)
+
+
+def draw_tree(model: Model, tree: int = 0, *, label: str | None = None, style: Style = None) -> TreeFigure:
+    """Draw one tree of a model that is a forest, as TMVA's viewer does.
+
+    Parameters
+    ----------
+    model : Model
+    tree : int
+        Counted from 0, as TMVA does.
+    label, style
+        See `mvakit_gui.figures.tree_figure`.
+
+    Raises
+    ------
+    DataError
+        If the model is no forest, there is no such tree, or it is too large to be drawn.
+    """
+    forest = model.structure()
+    if not isinstance(forest, Forest):
+        raise DataError(
+            f"{model.title} cannot be drawn as a tree: {model.method.name} is no forest whose cuts are on one variable each"
+        )
+    classes = model.classes if model.analysis is AnalysisType.MULTICLASS else ()
+    layout = tree_layout(
+        forest, tree, [v.label for v in model.variables], title=model.title, analysis=model.analysis, classes=classes
+    )
+    return tree_figure(layout, label=label, style=style)
 
 
 def repr_html(results: ClassificationResult | Iterable[ClassificationResult]) -> str:

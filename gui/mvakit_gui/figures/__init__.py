@@ -22,6 +22,7 @@ from mvakit_gui.figures.history import HistoryFigure, history_figure
 from mvakit_gui.figures.roc import RocFigure, RocForm, RocLine, roc_figure
 from mvakit_gui.figures.saving import FORMATS, checked_formats, figure_bytes, save_figure
 from mvakit_gui.figures.style import Style, drawing
+from mvakit_gui.figures.trees import TreeBox, TreeFigure, TreeLayout, TreeLink, tree_figure, tree_layout
 
 __all__ = [
     "FORMATS",
@@ -35,6 +36,10 @@ __all__ = [
     "RocForm",
     "RocLine",
     "Style",
+    "TreeBox",
+    "TreeFigure",
+    "TreeLayout",
+    "TreeLink",
     "VariablePanel",
     "VariablesFigure",
     "checked_formats",
@@ -48,5 +53,7 @@ __all__ = [
     "response_figure",
     "roc_figure",
     "save_figure",
+    "tree_figure",
+    "tree_layout",
     "variables_figure",
 ]

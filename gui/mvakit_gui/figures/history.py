@@ -114,7 +114,7 @@ def _axis_titles(curve: Curve) -> tuple[str, str]:
 
 def _drawn(curve: Curve, look: dict[str, Any], place: int) -> dict[str, Any]:
     """Return the look of a curve: points for what jumps from tree to tree, a line for what develops."""
-    if "tree" in curve.x_title.lower():
+    if "#tree" in curve.x_title.lower():
         # The first one hollow and larger, so that equal points of a second one show inside.
         size = 8.0 if len(curve.x) <= 100 else 5.0
         hollow = {"markersize": size, "markerfacecolor": "none"} if place == 0 else {"markersize": 0.5 * size}
