@@ -11,7 +11,7 @@ is a function of the options and that state. A package offers a method by an ent
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -22,7 +22,7 @@ import numpy.typing as npt
 
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError
-from mvakit.evaluation import Curve
+from mvakit.evaluation import Curve, Histogram1D
 from mvakit.options import Options, option
 from mvakit.pdfs import MAX_BINS, MAX_SMOOTH, Interpolation, Recipe
 from mvakit.progress import Messenger, Tick, no_tick
@@ -47,11 +47,13 @@ __all__ = [
     "Method",
     "MethodOptions",
     "Ranking",
+    "Staged",
     "Structure",
     "WeightContext",
 ]
 
 FloatArray = npt.NDArray[np.float64]
+Staged = Callable[[Sequence[int]], Iterator[FloatArray]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -501,6 +503,42 @@ class Method(ABC, Generic[OptionsT, StateT]):
     def monitoring(self, state: StateT) -> tuple[Curve, ...]:  # noqa: ARG002
         """Return what the training recorded of itself."""
         return ()
+
+    def histograms(self, state: StateT) -> tuple[Histogram1D, ...]:  # noqa: ARG002
+        """Return distributions that the training recorded of itself, under their names in the result file."""
+        return ()
+
+    def staged_monitoring(
+        self,
+        state: StateT,  # noqa: ARG002
+        sample: Sample,  # noqa: ARG002
+        respond: Staged,  # noqa: ARG002
+        which: str,  # noqa: ARG002
+    ) -> tuple[Curve, ...]:
+        """Return how the response to a sample developed with the stages of the training, where the options ask for it.
+
+        Parameters
+        ----------
+        state : object
+        sample : Sample
+        respond : callable
+            Yields the response to the sample after each of the stages that it is given.
+        which : {"training", "test"}
+        """
+        return ()
+
+    def stages(self, state: StateT) -> int:  # noqa: ARG002
+        """Return the number of stages after which the training could have ended, such as trees; 0 where there are none."""
+        return 0
+
+    def predict_stages(
+        self,
+        state: StateT,  # noqa: ARG002
+        X: npt.NDArray[np.float32],  # noqa: ARG002
+        stages: Sequence[int],  # noqa: ARG002
+    ) -> Iterator[FloatArray]:
+        """Yield the response to transformed inputs as it would be after each of some stages, which ascend from 1."""
+        raise self.refuse("its training has no stages after which it could have ended")
 
     def structure(self, state: StateT) -> Structure | None:  # noqa: ARG002
         """Return the state in one of the shapes that exporters and viewers know, or None."""

@@ -8,7 +8,7 @@ import getpass
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -120,6 +120,45 @@ class Model:
         DataError
             If the number of columns is not that of the variables, a value is no number, or a response is not finite.
         """
+        inputs, columns = self._prepared(X, spectators)
+        return self._checked(self.method.predict(self.state, inputs, columns, efficiency), X)
+
+    def staged_predict(self, X: npt.ArrayLike, stages: Sequence[int] | None = None) -> Iterator[FloatArray]:
+        """Yield the response to events as it would be if the training had ended earlier: after the first trees of a forest.
+
+        Parameters
+        ----------
+        X : array, shape (n_events, n_variables)
+        stages : sequence of int, optional
+            From 1 to `n_stages`, in ascending order; by default all. The response after the last stage is that of
+            `predict`.
+
+        Raises
+        ------
+        MethodError
+            If the method has no stages.
+        DataError
+            As `predict` does, and if a number is no stage.
+        """
+        last = self.n_stages
+        if not last:
+            raise self.method.refuse("its training has no stages after which it could have ended")
+        chosen = range(1, last + 1) if stages is None else [int(stage) for stage in stages]
+        if any(b <= a for a, b in zip([0, *chosen], [*chosen, last + 1], strict=True)):
+            raise DataError(f"the stages of {self.title} are numbers from 1 to {last} that ascend, not {[*chosen]}")
+        inputs, _ = self._prepared(X, None)
+        for response in self.method.predict_stages(self.state, inputs, chosen):
+            yield self._checked(response, X)
+
+    @property
+    def n_stages(self) -> int:
+        """The number of stages that `staged_predict` knows, such as trees; 0 where there are none."""
+        return self.method.stages(self.state)
+
+    def _prepared(
+        self, X: npt.ArrayLike, spectators: npt.ArrayLike | None
+    ) -> tuple[npt.NDArray[np.float32], FloatArray | None]:
+        """Return transformed inputs and spectators, as the method takes them."""
         inputs = np.asarray(X, dtype=np.float32)
         if inputs.ndim != 2 or inputs.shape[1] != len(self.variables):
             raise DataError(
@@ -136,7 +175,10 @@ class Model:
             inputs = self._per_class(inputs)
         elif self.chain:
             inputs = self.chain.apply(inputs)
-        response = self.method.predict(self.state, inputs, columns, efficiency)
+        return inputs, columns
+
+    def _checked(self, response: FloatArray, X: npt.ArrayLike) -> FloatArray:
+        """Return what the method answered, in the units of the targets, if it is finite."""
         if "Target" in self.chain.kinds:
             estimates = self.chain.invert_targets(response.reshape(len(response), len(self.targets)))
             response = estimates.astype(np.float64).reshape(response.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from mvakit.dataset import DataSet, Sample
 from mvakit.evaluation import (
     ClassificationResult,
+    Curve,
     Histogram1D,
     MulticlassResult,
     MulticlassSample,
@@ -127,13 +129,22 @@ def _method(tested: TestedModel, dataset: DataSet) -> MethodContents:
         model.title,
         str(tested.weight_file),
         str(tested.weight_file.parent),
-        _histograms(tested, dataset),
-        model.method.monitoring(model.state),
+        [*_histograms(tested, dataset), *model.method.histograms(model.state)],
+        _curves(model, dataset),
         tested.train_scores,
         tested.test_scores,
         _probabilities(tested) if model.pdfs else {},
         inputs=TransformedInputs(inputs, model.chain.suffix, pairs=False),
     )
+
+
+def _curves(model: Model, dataset: DataSet) -> list[Curve]:
+    """Return what the training recorded of itself, and how responses developed with its stages where that is wanted."""
+    curves = [*model.method.monitoring(model.state)]
+    for which, sample in (("test", dataset.test), ("training", dataset.train)):
+        respond = functools.partial(model.staged_predict, sample.X)
+        curves += model.method.staged_monitoring(model.state, sample, respond, which)
+    return curves
 
 
 def _probabilities(tested: TestedModel) -> dict[str, tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]]:

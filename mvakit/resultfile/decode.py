@@ -12,7 +12,7 @@ import numpy.typing as npt
 from mvakit.errors import ResultFileError
 from mvakit.resultfile.values import Curve, Histogram, Histogram2D, Precision, Profile, Sums
 
-__all__ = ["branch_groups", "curve_of_histogram", "curve_of_tree", "transposed", "value_of"]
+__all__ = ["branch_groups", "curve_of_graph", "curve_of_histogram", "curve_of_tree", "transposed", "value_of"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -176,6 +176,13 @@ def curve_of_histogram(histogram: Histogram, name: str, *, by_tree: bool) -> Cur
     integers = by_tree and bool(np.all(edges == np.rint(edges)))
     x = edges[:-1] if integers else histogram.centers
     return Curve(name, histogram.title, histogram.x_title, histogram.y_title, x, histogram.values)
+
+
+def curve_of_graph(graph: Any, name: str) -> Curve:
+    """Return a curve that was stored as a graph, the titles of its axes after its own and parted by semicolons."""
+    titles = (*_text(graph, "fTitle").split(";"), "", "")
+    x, y = (np.asarray(values, dtype=np.float64) for values in graph.values())
+    return Curve(name, titles[0], titles[1], titles[2], x, y)
 
 
 def curve_of_tree(tree: Any, name: str) -> Curve:

@@ -18,7 +18,7 @@ from mvakit.resultfile.decode import NOT_SET
 from mvakit.resultfile.values import Histogram, Histogram2D, Precision, Profile, Sums
 from mvakit.variables import Variable
 
-__all__ = ["correlation_histogram", "curve_histogram", "writable"]
+__all__ = ["correlation_histogram", "curve_histogram", "graph", "graph_frame", "writable"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -213,6 +213,36 @@ def correlation_histogram(
     )
 
 
+def _points(curve: Curve) -> tuple[FloatArray, FloatArray]:
+    x, y = np.asarray(curve.x, dtype=np.float64), np.asarray(curve.y, dtype=np.float64)
+    if x.ndim != 1 or x.shape != y.shape:
+        raise ResultFileError(f"curve {curve.name!r} has x of shape {x.shape} and y of shape {y.shape}")
+    return x, y
+
+
+def graph(curve: Curve) -> Any:
+    """Return a curve as a graph that the ROOT writer takes.
+
+    Raises
+    ------
+    ResultFileError
+        If x and y are not of the same length.
+    """
+    import uproot
+
+    x, y = _points(curve)
+    return uproot.as_TGraph({"x": x, "y": y}, curve.title, curve.x_title, curve.y_title)
+
+
+def graph_frame(curve: Curve, name: str) -> Histogram2D:
+    """Return the empty histogram in which TMVA's macros draw a curve of numbers between 0 and 1."""
+    x, _ = _points(curve)
+    edges, heights = np.linspace(0.0, float(x.max()), 3), np.linspace(0.0, 1.05, 3)
+    return Histogram2D(
+        name, "ROC Integral Vs iTree", edges, heights, np.zeros((2, 2)), None, "#tree", curve.y_title, precision="F"
+    )
+
+
 def curve_histogram(curve: Curve, name: str) -> Histogram | None:
     """Return a curve as a histogram with one bin for each point, or None if its points are not evenly spaced.
 
@@ -228,9 +258,7 @@ def curve_histogram(curve: Curve, name: str) -> Histogram | None:
     ResultFileError
         If x and y are not of the same length.
     """
-    x, y = np.asarray(curve.x, dtype=np.float64), np.asarray(curve.y, dtype=np.float64)
-    if x.ndim != 1 or x.shape != y.shape:
-        raise ResultFileError(f"curve {curve.name!r} has x of shape {x.shape} and y of shape {y.shape}")
+    x, y = _points(curve)
     steps = np.diff(x)
     step = float(steps[0]) if len(steps) else 1.0
     if not (step > 0.0 and np.isfinite(x).all() and np.allclose(steps, step, rtol=1e-6, atol=0.0)):

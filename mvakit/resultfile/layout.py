@@ -49,6 +49,8 @@ TARGET_SUFFIX: Final = "_target"
 TREE_CURVES: Final = ("BoostWeightVsTree", "ErrFractHist", "NodesBeforePruning", "NodesAfterPruning")
 EPOCH_CURVES: Final = ("estimatorHistTrain", "estimatorHistTest")
 INTEGER_CURVES: Final = ("NodesBeforePruning", "NodesAfterPruning")
+# Those that TMVA stores as graphs, with the empty frame that its macros draw first.
+GRAPH_CURVES: Final = {"BoostMonitorGraph": "BoostMonitor"}
 # Curves that TMVA writes once more as the branches of a tree.
 NTUPLE_BRANCHES: Final = {"BoostWeightVsTree": "boostWeight", "ErrFractHist": "errorFraction"}
 
@@ -133,7 +135,7 @@ def density_title(width: float, unit: str) -> str:
 
 def curve_name(method: str, curve: str) -> str:
     """Return the name under which a method's curve is stored: its own if it is one of TMVA's, else a history's."""
-    return curve if curve in (*TREE_CURVES, *EPOCH_CURVES) else history_name(method, curve)
+    return curve if curve in (*TREE_CURVES, *EPOCH_CURVES, *GRAPH_CURVES) else history_name(method, curve)
 
 
 def check_name(noun: str, name: str) -> None:

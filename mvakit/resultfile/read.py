@@ -358,6 +358,9 @@ class ResultDataset:
             if kind.startswith("TH1") and (history or name in fixed):
                 histogram = self._histogram(directory, name)
                 found.append(decode.curve_of_histogram(histogram, short, by_tree=name in layout.TREE_CURVES))
+            elif kind == "TGraph" and name in layout.GRAPH_CURVES:
+                with reading(f"{name!r} in {directory.where}"):
+                    found.append(decode.curve_of_graph(directory.get(name), name))
             elif kind == "TTree" and history:
                 with reading(f"{name!r} in {directory.where}"):
                     found.append(decode.curve_of_tree(directory.get(name), short))

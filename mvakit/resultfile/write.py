@@ -17,6 +17,7 @@ from mvakit.resultfile import encode, layout
 from mvakit.resultfile.columns import tree_columns
 from mvakit.resultfile.contents import DatasetContents, MethodContents, ResultContents, TransformedInputs
 from mvakit.resultfile.inputs import InputPlots
+from mvakit.types import AnalysisType
 
 __all__ = ["write_result_file"]
 
@@ -111,13 +112,17 @@ def _write_method(directory: Any, method: MethodContents, part: DatasetContents)
         _write_inputs(directory, method.inputs, part, "")
     for curve in method.curves:
         _write_curve(directory, method.title, curve)
-    _write_monitor_ntuple(directory, method)
+    _write_monitor_ntuple(directory, method, part.analysis)
 
 
 def _write_curve(directory: Any, title: str, curve: Curve) -> None:
-    """Write a curve as the histogram that TMVA makes of it; one whose points are not evenly spaced as a small tree."""
+    """Write a curve as the histogram or graph that TMVA makes of it; one of no name of TMVA's whose points are not evenly spaced as a small tree."""
     name = layout.curve_name(title, curve.name)
     if len(curve.x) == 0:
+        return
+    if name in layout.GRAPH_CURVES:
+        directory[layout.GRAPH_CURVES[name]] = encode.writable(encode.graph_frame(curve, layout.GRAPH_CURVES[name]))
+        directory[name] = encode.graph(curve)
         return
     histogram = encode.curve_histogram(curve, name)
     if histogram is not None:
@@ -129,7 +134,7 @@ def _write_curve(directory: Any, title: str, curve: Curve) -> None:
     tree.extend({"x": np.asarray(curve.x, dtype=np.float64), "y": np.asarray(curve.y, dtype=np.float64)})
 
 
-def _write_monitor_ntuple(directory: Any, method: MethodContents) -> None:
+def _write_monitor_ntuple(directory: Any, method: MethodContents, analysis: AnalysisType) -> None:
     """Write boost weight and error fraction by tree, where a method tells them, as the ntuple that TMVA has of them."""
     by_name = {curve.name: curve for curve in method.curves}
     curves = [(branch, by_name[name]) for name, branch in layout.NTUPLE_BRANCHES.items() if name in by_name]
@@ -137,6 +142,10 @@ def _write_monitor_ntuple(directory: Any, method: MethodContents) -> None:
         return
     columns: dict[str, npt.NDArray[np.generic]] = {"iTree": np.asarray(curves[0][1].x).astype(np.int32)}
     columns |= {branch: np.asarray(curve.y, dtype=np.float64) for branch, curve in curves}
+    if analysis is AnalysisType.REGRESSION:
+        # The boost weight of AdaBoost.R2 is b there, and 1 / b in the histogram; where nothing is boosted both are 0.
+        weights = np.asarray(columns["boostWeight"], dtype=np.float64)
+        columns["boostWeight"] = np.divide(1.0, weights, out=np.zeros(len(weights)), where=weights != 0.0)
     tree = directory.mktree(
         layout.MONITOR_NTUPLE,
         {name: column.dtype for name, column in columns.items()},

@@ -22,7 +22,7 @@ from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.team import team
 from mvakit_methods.bdt.trees import CompleteTrees, FlatTrees
 
-__all__ = ["respond", "single_event"]
+__all__ = ["answer", "respond", "single_event"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
@@ -293,13 +293,18 @@ def respond(state: BDTState, X: npt.NDArray[np.float32], workers: int | None = N
         totals = [np.concatenate(part) for part in zip(*parts, strict=True)]
     else:
         totals = _sums(state, X, workers)
+    return answer(state, totals, state.norm, X)
+
+
+def answer(state: BDTState, totals: list[FloatArray], norm: float, X: npt.NDArray[np.float32]) -> FloatArray:
+    """Return the response to events, for each output of which trees add up to `totals`, and their weights to `norm`."""
     if state.analysis is AnalysisType.MULTICLASS:
         return _shares(totals)
     (total,) = totals
     if state.median:
         return total
     if not state.gradient:
-        response = total / state.norm if state.norm > _EPSILON else np.zeros(len(X))
+        response = total / norm if norm > _EPSILON else np.zeros(len(X))
     elif state.analysis is AnalysisType.REGRESSION:
         response = total + state.weight[0]
     else:

@@ -158,10 +158,13 @@ class Boost(ABC):
     criterion : int
     view : View
         What the next tree sees of the events.
+    factors : ndarray of int64, shape (102,) or (0,)
+        See `BDTState.boost_factors`.
     """
 
     criterion: int
     view: View
+    factors: npt.NDArray[np.int64] = np.empty(0, np.int64)
 
     def look(self, count: npt.NDArray[np.uint8]) -> None:  # noqa: B027 - most have nothing to do
         """Make ready for a tree of which `count` is the sample; what the next tree sees may depend on it."""

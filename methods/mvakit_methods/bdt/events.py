@@ -12,12 +12,14 @@ from mvakit.errors import MethodError
 from mvakit.method import FitContext
 from mvakit.progress import Messenger
 from mvakit.types import AnalysisType
+from mvakit_methods._validation import parse_validation_size, split_validation
 from mvakit_methods.bdt.options import BDTOptions
 from mvakit_methods.bdt.preselection import Preselection, find_preselection
 
 __all__ = ["TrainingEvents", "prepare"]
 
 FloatArray = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class TrainingEvents:
         What a regression is to find; empty for others.
     n_outputs : int
         The number of classes where there are several; 1 for others.
+    validation : ndarray of bool, shape (n_events,) or (0,)
+        Those of the events held out that validate the forest; empty if there are none. The others decide on pruning.
     """
 
     X: npt.NDArray[np.float32]
@@ -51,10 +55,16 @@ class TrainingEvents:
     group: npt.NDArray[np.uint8]
     weight: FloatArray
     factor: FloatArray
-    held_out: npt.NDArray[np.bool_]
+    held_out: Mask
     preselection: Preselection | None = None
     target: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
     n_outputs: int = 1
+    validation: Mask = field(default_factory=lambda: np.zeros(0, np.bool_))
+
+    @property
+    def pruning(self) -> Mask:
+        """Which events decide on pruning."""
+        return self.held_out & ~self.validation if len(self.validation) else self.held_out
 
     def columns(self) -> npt.NDArray[np.float32]:
         """Return a copy of the inputs of the events, variable by variable, shape (n_variables, n_events)."""
@@ -93,10 +103,13 @@ def prepare(train: Sample, options: BDTOptions, context: FitContext) -> Training
         rows = np.flatnonzero(use).astype(np.uint32)
         group, weight = group[rows], weight[rows]
         target = target[rows] if len(target) else target
-    held_out = np.zeros(0, np.bool_)
+    validation = _draw_validation(group, options)
+    held_out = validation
     if options.validates:
         number = np.arange(len(weight)) if rows is None else rows
         held_out = number % options.validation_period() == 0
+        if len(validation):
+            held_out |= validation
     factor = np.ones(2)
     n = len(weight) - int(held_out.sum())
     fraction = options.signal_to_background
@@ -113,20 +126,40 @@ def prepare(train: Sample, options: BDTOptions, context: FitContext) -> Training
                 f"BDT: the weights of the {name} events add up to {total:g}; training needs a positive sum, "
                 "as NegWeightTreatment=IgnoreNegWeightsInTraining gives"
             )
+        if len(validation):
+            _check_validation(float(weight[validation & (group == which)].sum()), name, options)
         if two_classes and not options.skip_normalization:
             factor[which] = n * shares[which] / total
     n_outputs = len(names) if context.analysis is AnalysisType.MULTICLASS else 1
-    return TrainingEvents(X, rows, group, weight, factor, held_out, preselection, target, n_outputs)
+    return TrainingEvents(X, rows, group, weight, factor, held_out, preselection, target, n_outputs, validation)
+
+
+def _draw_validation(group: npt.NDArray[np.uint8], options: BDTOptions) -> Mask:
+    """Draw the events that validate the forest, of each class its share."""
+    if not options.validation_size:
+        return np.zeros(0, np.bool_)
+    chosen = np.zeros(len(group), np.bool_)
+    size = parse_validation_size(options.validation_size, "BDT", len(group))
+    chosen[split_validation(group, size, options.random_seed)[1]] = True
+    return chosen
+
+
+def _check_validation(total: float, name: str, options: BDTOptions) -> None:
+    if not total > 0:
+        raise MethodError(
+            f"BDT: the weights of the {name} events among those that ValidationSize={options.validation_size} takes add up "
+            f"to {total:g}; validation needs a positive sum, so a larger part of the events"
+        )
 
 
 def _treat_negative(
     X: npt.NDArray[np.float32],
     group: npt.NDArray[np.uint8],
     weight: FloatArray,
-    use: npt.NDArray[np.bool_],
+    use: Mask,
     options: BDTOptions,
     log: Messenger,
-) -> tuple[npt.NDArray[np.bool_], FloatArray]:
+) -> tuple[Mask, FloatArray]:
     """Return which events are used, and their weights."""
     negative = use & (weight < 0)
     if negative.any():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +51,14 @@ class BDTState:
         Whether trees count the same whatever their boost weight (UseWeightedTrees=False, up to TMVA 4.1).
     above : bool
         Whether an event goes right if its value is above the cut, as up to TMVA 4.1; not, if it is not below it.
+    gain : ndarray of float64, shape (n_variables,) or (0,)
+        What the cuts on each variable gain, adding up to 1; empty if it was not recorded.
+    losses : ndarray of float64, shape (2, n_rounds)
+        The loss on the events trained on and on those for validation after each tree (of each class) that was grown, kept
+        or not; empty if there was no validation.
+    boost_factors : ndarray of int64, shape (102,) or (0,)
+        Of AdaBoost.R2, how many factors by which weights of events were boosted lie below 0, in each hundredth up to 1, and
+        above; empty for others.
     """
 
     nodes: TreeArrays
@@ -68,6 +76,9 @@ class BDTState:
     median: bool = False
     equal_weights: bool = False
     above: bool = False
+    gain: FloatArray = field(default_factory=lambda: np.empty(0))
+    losses: FloatArray = field(default_factory=lambda: np.empty((2, 0)))
+    boost_factors: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
 
     @classmethod
     def join(
@@ -85,6 +96,9 @@ class BDTState:
         analysis: AnalysisType = AnalysisType.CLASSIFICATION,
         n_outputs: int = 1,
         median: bool = False,
+        gain: FloatArray,
+        losses: FloatArray,
+        boost_factors: npt.NDArray[np.int64],
     ) -> BDTState:
         """Put trees one after the other."""
         columns = {c.name: np.concatenate([getattr(tree, c.name) for tree in trees]) for c in fields(TreeArrays)}
@@ -108,6 +122,9 @@ class BDTState:
             analysis,
             n_outputs,
             median,
+            gain=gain,
+            losses=losses,
+            boost_factors=boost_factors,
         )
 
     @property
@@ -142,10 +159,18 @@ class BDTState:
     @functools.cached_property
     def layout(self) -> CompleteTrees | FlatTrees:
         """The trees as they are applied, each weighted where the answer is their mean."""
+        return lay_out(self.nodes, self.cuts(), self.first, self._values(), complete=not self.median)
+
+    @functools.cached_property
+    def flat(self) -> FlatTrees:
+        """The same, whatever their shape, as trees to walk through."""
+        trees = lay_out(self.nodes, self.cuts(), self.first, self._values(), complete=False)
+        assert isinstance(trees, FlatTrees)
+        return trees
+
+    def _values(self) -> FloatArray:
         value = self.answers()
-        if not self.gradient and not self.median:
-            value = np.repeat(self.weight, np.diff(self.first)) * value
-        return lay_out(self.nodes, self.cuts(), self.first, value, complete=not self.median)
+        return value if self.gradient or self.median else np.repeat(self.weight, np.diff(self.first)) * value
 
     @functools.cached_property
     def layouts(self) -> tuple[CompleteTrees | FlatTrees, ...]:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit.dataset import Sample
-from mvakit.method import Capabilities, Curve, FitContext, Forest, Method, Ranking, WeightContext
+from mvakit.evaluation import Histogram1D
+from mvakit.method import Capabilities, Curve, FitContext, Forest, Method, Ranking, Staged, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
 from mvakit.weightfile import feed
 from mvakit_methods.bdt.application import respond, single_event
 from mvakit_methods.bdt.events import prepare
 from mvakit_methods.bdt.forest import BDTState
+from mvakit_methods.bdt.monitoring import boost_monitor, curves, histograms
 from mvakit_methods.bdt.options import BDTOptions
 from mvakit_methods.bdt.reading import ForestReader
+from mvakit_methods.bdt.staged import n_rounds, respond_in_stages
 from mvakit_methods.bdt.team import team
 from mvakit_methods.bdt.training import train_forest
 from mvakit_methods.bdt.xml import write_forest
@@ -103,34 +106,42 @@ class BDT(Method[BDTOptions, BDTState]):
         return state
 
     def ranking(self, state: BDTState, variables: Sequence[Variable]) -> Ranking | None:
-        """Return the variable importance: squared gains times squared weights of the cuts on each variable.
+        """Return the variable importance: squared gains times squared weights of the cuts on each variable, as in TMVA.
 
-        Each tree counts with its boost weight, the root is taken of the sums, and they add up to 1. TMVA's own files do
-        not hold it.
+        Each tree counts with its boost weight, the root is taken of the sums, and they add up to 1. With
+        ``ImportanceType=Gain`` it is the gains times weights of the cuts that are left. TMVA's own files hold neither.
         """
-        if not len(state.importance):
+        by_gain = self.options.importance_type == "Gain"
+        importance = state.gain if by_gain else state.importance
+        if not len(importance):
             return None
-        values = zip(variables, state.importance.tolist(), strict=True)
-        return Ranking("Variable Importance", tuple((variable.label, value) for variable, value in values))
+        values = zip(variables, importance.tolist(), strict=True)
+        title = "Gain" if by_gain else "Variable Importance"
+        return Ranking(title, tuple((variable.label, value) for variable, value in values))
+
+    # ---------------------------------------------------------------------------------------- monitoring
+
+    def stages(self, state: BDTState) -> int:
+        """Return the number of trees or, of several classes, of trees of each class."""
+        return n_rounds(state)
+
+    def predict_stages(
+        self, state: BDTState, X: npt.NDArray[np.float32], stages: Sequence[int]
+    ) -> Iterator[FloatArray]:
+        """Yield the response of the first trees, for each of the numbers `stages`."""
+        return respond_in_stages(state, X, stages)
 
     def monitoring(self, state: BDTState) -> tuple[Curve, ...]:
-        """Return boost weight, error fraction and number of nodes against the number of the tree."""
-        tree = np.arange(len(state.boost_weight), dtype=np.float64) + 0.5
-        after = np.diff(state.first).astype(np.float64)
-        before = state.nodes_before.astype(np.float64)
-        curves = [
-            Curve("NodesBeforePruning", "nodes before pruning", "#tree", "#tree nodes", tree, before),
-            Curve("NodesAfterPruning", "nodes after pruning", "#tree", "#tree nodes", tree, after),
-        ]
-        if not state.gradient:
-            weights = Curve(
-                "BoostWeightVsTree", "Boost weights vs tree", "#tree", "boost weight", tree, state.boost_weight
-            )
-            curves.insert(0, weights)
-            if np.isfinite(state.error).all():
-                title = "error fraction vs tree number"
-                curves.insert(1, Curve("ErrFractHist", title, "#tree", "error fraction", tree, state.error))
-        return tuple(curves)
+        """Return boost weight, error fraction, number of nodes and losses against the number of the tree."""
+        return curves(state, self.options)
+
+    def histograms(self, state: BDTState) -> tuple[Histogram1D, ...]:
+        """Return the distribution of boost weights or, of AdaBoost.R2, of the factors by which weights were boosted."""
+        return histograms(state)
+
+    def staged_monitoring(self, state: BDTState, sample: Sample, respond: Staged, which: str) -> tuple[Curve, ...]:
+        """Return, with ``DoBoostMonitor``, how the response to a sample improves with the number of trees."""
+        return (boost_monitor(state, sample, respond, which),) if self.options.do_boost_monitor else ()
 
     def structure(self, state: BDTState) -> Forest | None:
         """Return the trees; a leaf's value is its response, 1 or -1, or its purity.

@@ -13,6 +13,7 @@ from mvakit.errors import MvakitWarning, OptionError
 from mvakit.method import MethodOptions
 from mvakit.options import option
 from mvakit.types import AnalysisType
+from mvakit_methods._validation import parse_validation_size
 
 __all__ = ["BDTOptions"]
 
@@ -160,6 +161,34 @@ class BDTOptions(MethodOptions):
     do_preselection: bool = option(
         "DoPreselection", False, "cut off the ends of variables that hold one class only before trees are grown"
     )
+    do_boost_monitor: bool = option(
+        "DoBoostMonitor",
+        False,
+        "record in the result file how the response to the samples improves with the number of trees: the ROC integral, of "
+        "several classes the mean over one against the rest, and of a regression the RMS of the deviations",
+    )
+    validation_size: str = option(
+        "ValidationSize",
+        "",
+        "training events that no tree is grown from and that validate the forest tree by tree: '20%', '0.2', or '100' events",
+        extension=True,
+    )
+    tries_early_stopping: int = option(
+        "TriesEarlyStopping",
+        -1,
+        "end the boosting after so many trees (of each class) without a smaller validation loss, and keep those up to the "
+        "smallest; negative: never; needs ValidationSize",
+        maximum=1_000_000,
+        extension=True,
+    )
+    importance_type: str = option(
+        "ImportanceType",
+        "TMVA",
+        "what variables are ranked by: TMVA, squared separation gains times squared weights of all cuts; Gain, gains times "
+        "weights of the cuts that are left",
+        choices=("TMVA", "Gain"),
+        extension=True,
+    )
     old_n_events_min: int = option("nEventsMin", 0, "deprecated: MinNodeSize as a number of events", minimum=0)
     old_n_nodes_max: int = option("NNodesMax", 0, "deprecated: MaxDepth as a number of nodes", minimum=0)
     old_use_bagged_grad: bool = option("UseBaggedGrad", False, "deprecated: UseBaggedBoost")
@@ -236,6 +265,11 @@ class BDTOptions(MethodOptions):
         """Whether a part of the events decides on pruning."""
         return self.prunes and self.prune_strength < 0
 
+    @property
+    def stops_early(self) -> bool:
+        """Whether validation events decide on the number of trees."""
+        return self.tries_early_stopping >= 0
+
     def for_analysis(self, analysis: AnalysisType) -> Self:
         """Return the options with the defaults of an analysis where nothing else was said."""
         if analysis is not AnalysisType.REGRESSION:
@@ -281,6 +315,7 @@ class BDTOptions(MethodOptions):
         if not self.old_n_events_min:
             self.min_percent(1)
         self._check_analysis(analysis)
+        self._check_validation()
         if self.prune_method == "ExpectedError" and self.prune_strength < 0:
             raise OptionError(
                 "the option 'PruneStrength' of BDT may be negative for PruneMethod=CostComplexity only, not for "
@@ -310,6 +345,21 @@ class BDTOptions(MethodOptions):
                 warnings.warn(
                     f"the option {name!r} of BDT is deprecated; use {replacement}", MvakitWarning, stacklevel=3
                 )
+
+    def _check_validation(self) -> None:
+        """Refuse a size that is none, and early stopping without events that could tell when."""
+        if self.validation_size:
+            parse_validation_size(self.validation_size, "BDT")
+        elif self.stops_early:
+            raise OptionError(
+                f"the option 'TriesEarlyStopping' of BDT is {self.tries_early_stopping} and needs validation events: add "
+                "ValidationSize, as in 'ValidationSize=20%'"
+            )
+        if self.tries_early_stopping == 0:
+            raise OptionError(
+                "the option 'TriesEarlyStopping' of BDT takes a number of trees, 1 or more, or a negative number for never; "
+                "it is 0"
+            )
 
     def _check_analysis(self, analysis: AnalysisType) -> None:
         """Refuse options that are made for another analysis."""

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from mvakit.errors import WeightFileError
 from mvakit.method import WeightContext
 from mvakit.types import AnalysisType
-from mvakit.weightfile import attribute, float_attribute, int_attribute, release_code
+from mvakit.weightfile import float_attribute, int_attribute, release_code
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.preselection import read_preselection
+from mvakit_methods.bdt.records import read_records
 from mvakit_methods.bdt.trees import TreeArrays
 
 __all__ = ["ForestReader"]
@@ -224,13 +225,13 @@ class ForestReader:
             np.frombuffer(self._boost_weight),
             np.frombuffer(self._error),
             np.frombuffer(self._nodes_before, np.int64),
-            _importance(weights, self.n_variables),
-            read_preselection(weights, self.n_variables),
+            preselection=read_preselection(weights, self.n_variables),
             analysis=context.analysis,
             n_outputs=n_outputs,
             median=regression and boost_type == "adaboostr2",
             equal_weights=context.option("UseWeightedTrees", "True").strip().lower() not in _YES,
             above=release is not None and release < _CUTS_INCLUDED,
+            **read_records(weights, self.n_variables),
         )
         leaf = nodes.variable < 0
         if yes_no and not np.isin(nodes.kind[leaf], (-1, 1)).all():
@@ -387,16 +388,3 @@ def _check_analysis(weights: Element, analysis: AnalysisType, boost_type: str) -
         )
     if analysis is AnalysisType.MULTICLASS and boost_type != "grad":
         raise WeightFileError(f"a BDT for {analysis} has BoostType=Grad, and this one BoostType={boost_type!r}")
-
-
-def _importance(weights: Element, n_variables: int) -> npt.NDArray[np.float64]:
-    """Return the variable importance, which only mvakit keeps."""
-    if weights.get("variableImportance") is None:
-        return np.empty(0)
-    try:
-        importance = np.array(attribute(weights, "variableImportance").split(), np.float64)
-    except ValueError:
-        importance = np.full(1, np.nan)
-    if importance.shape != (n_variables,) or not np.isfinite(importance).all() or (importance < 0).any():
-        raise WeightFileError(f"<Weights variableImportance=...> should hold {n_variables} numbers, none negative")
-    return importance

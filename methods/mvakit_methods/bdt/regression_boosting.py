@@ -25,6 +25,8 @@ Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 
 _MOST_BOOST: Final = 1e30
+# Of the histogram of the factors by which weights of events are boosted, from 0 to 1.
+FACTOR_BINS: Final = 100
 
 
 def weighted_quantile(values: FloatArray, weight: FloatArray, share: float) -> float:
@@ -81,6 +83,13 @@ def _medians(residual: Array, weight: Array, first: Array, transition: float, be
         out[k] = median + shift / x.size
 
 
+@kernel
+def _count_factors(factor: Array, count: Array, found: Array) -> None:
+    """Fill factors from 0 to 1 into a histogram that has underflow and overflow, once for each time in the sample."""
+    for e in range(factor.size):
+        found[1 + min(int(factor[e] * FACTOR_BINS), FACTOR_BINS)] += count[e] if count.size else 1
+
+
 def _power_of_two(target: npt.NDArray[np.float32]) -> float:
     """Return a unit in which no target exceeds 1, and that takes no digits from any."""
     largest = float(np.abs(target).max())
@@ -105,6 +114,7 @@ class AdaptiveRegressionBoost(Boost):
         self.criterion = REGRESSION_VARIANCE
         self.original, self.target = events.weight, events.target
         self.boost = np.ones(len(events.weight))
+        self.factors = np.zeros(FACTOR_BINS + 2, np.int64)
         self.group = np.zeros(len(events.weight), np.uint8)
         self.invert = options.negative_weights == "InverseBoostNegWeights" and bool((events.weight < 0).any())
         # Targets far from zero are shifted: the difference of float32 numbers within a factor of two is exact.
@@ -146,9 +156,9 @@ class AdaptiveRegressionBoost(Boost):
         if error >= 0.5:
             return Verdict(0.0, error, go_on=False, response=response)
         ratio = error / (1 - error)
-        self._reweight(
-            ratio ** np.where(inside, 1 - deviation, 0.0), count if len(count) else inside.astype(np.uint8), total
-        )
+        factor = ratio ** np.where(inside, 1 - deviation, 0.0)
+        _count_factors(factor, count, self.factors)
+        self._reweight(factor, count if len(count) else inside.astype(np.uint8), total)
         return Verdict(-math.log(ratio), error, response=response)
 
     def _reweight(self, factor: FloatArray, count: npt.NDArray[np.uint8], total: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,8 @@ __all__ = ["Shape"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
+
+_TINY: Final = 2.0**-1022
 
 
 class Shape:
@@ -125,6 +127,26 @@ class Shape:
                 found[variable] += (gain[node] * weight[node]) ** 2
         total = found.sum()
         return found / total if total > 0 else found
+
+    def gain(self, n_variables: int) -> FloatArray:
+        """Return what the cuts on each variable that are left gain, in weight times separation index or as sum of squares.
+
+        The gain of a cut on a discriminant is shared among the variables by their squared coefficients.
+        """
+        tree, found = self.tree, np.zeros(n_variables)
+        # That of targets is one of their sum of squares already.
+        weight = self.sums[:, 0] + self.sums[:, 1] if self.criterion != REGRESSION_VARIANCE else None
+        for node in self.members():
+            variable = tree.variable[node]
+            if variable < 0:
+                continue
+            gain = tree.gain[node] * (self.target_scale**2 if weight is None else float(weight[node]))
+            if variable >= n_variables:
+                squares = tree.discriminants[variable - n_variables][:-1] ** 2
+                found += gain * squares / max(float(squares.sum()), _TINY)
+            else:
+                found[variable] += gain
+        return found
 
     def arrays(self, n_variables: int, response: FloatArray | None = None) -> TreeArrays:
         """Return what is left of the tree; `response` is what the leaves of a tree of Grad add, by node."""

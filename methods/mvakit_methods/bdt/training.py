@@ -31,6 +31,7 @@ from mvakit_methods.bdt.searches import CodeSearch, ValueSearch
 from mvakit_methods.bdt.shaping import Shape
 from mvakit_methods.bdt.team import Team
 from mvakit_methods.bdt.trees import TreeArrays
+from mvakit_methods.bdt.validation import Validation
 
 __all__ = ["train_forest"]
 
@@ -73,12 +74,14 @@ def _prune(shape: Shape, options: BDTOptions, events: TrainingEvents, leaf: npt.
     elif not options.validates:
         prune_by_cost_complexity(shape, options.prune_strength)
     elif len(events.target):
-        weight, target = events.weight[events.held_out], events.target[events.held_out].astype(np.float64)
-        reached, size = leaf[events.held_out], len(shape.tree)
+        deciding = events.pruning
+        weight, target = events.weight[deciding], events.target[deciding].astype(np.float64)
+        reached, size = leaf[deciding], len(shape.tree)
         sums = (np.bincount(reached, w, size).astype(np.float64) for w in (weight, weight * target, weight * target**2))
         prune_by_deviations(shape, *sums)
     else:
-        signal, background = events.held_out & (events.group == 0), events.held_out & (events.group == 1)
+        deciding = events.pruning
+        signal, background = deciding & (events.group == 0), deciding & (events.group == 1)
         size = len(shape.tree)
         prune_by_validation(
             shape,
@@ -109,7 +112,10 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
     subset = options.use_n_vars or int(n_variables**0.5 + 0.6)
     trees: list[TreeArrays] = []
     boost_weight, error, nodes_before = [], [], []
-    importance = np.zeros(n_variables)
+    # Of each tree, by the rules of `BDTState.importance` and of its `gain`.
+    importance: list[FloatArray] = []
+    gain: list[FloatArray] = []
+    validation = Validation(events, options, context.analysis) if len(events.validation) else None
     for i in range(options.n_trees * n_outputs):
         context.tick(i // n_outputs, options.n_trees)
         if options.bagged:
@@ -138,21 +144,46 @@ def train_forest(events: TrainingEvents, options: BDTOptions, context: FitContex
         trees.append(shape.arrays(n_variables, verdict.response))
         boost_weight.append(verdict.boost_weight)
         error.append(verdict.error)
-        importance += (verdict.boost_weight if options.boost_type != "Grad" else 1.0) * shape.importance(n_variables)
+        counts = verdict.boost_weight if options.boost_type != "Grad" else 1.0
+        importance.append(counts * shape.importance(n_variables))
+        gain.append(counts * shape.gain(n_variables))
         if len(trees) == n_outputs and (max(nodes_before) == 1 or not (verdict.go_on or verdict.boost_weight > 0)):
             raise MethodError(_futile(options, context, n, verdict.error))
+        if validation is not None and not validation.see(shape, leaf, verdict, team):
+            break
         if not verdict.go_on:
             context.log.info(f"boosting ends with tree {i + 1}, whose error fraction is {verdict.error:.3g}")
             break
     context.tick(options.n_trees, options.n_trees)
-    importance = np.sqrt(importance)
-    importance = importance / importance.sum() if importance.any() else np.empty(0)
+    n_kept = len(trees)
+    if validation is not None and options.stops_early:
+        n_kept = max(validation.best, 1) * n_outputs
+        context.log.info(_stopped(len(validation.losses), validation.best, options))
+    kept = slice(n_kept)
     return BDTState.join(
-        trees, n_variables, np.array(boost_weight), np.array(error), np.array(nodes_before),
-        importance,
+        trees[kept], n_variables, np.array(boost_weight[kept]), np.array(error[kept]), np.array(nodes_before[kept]),
+        _shares(np.sqrt(np.add.accumulate(importance[kept])[-1])),
+        gain=_shares(np.add.accumulate(gain[kept])[-1]),
+        losses=np.array(validation.losses).T if validation is not None else np.empty((2, 0)),
+        boost_factors=boost.factors,
         gradient=options.boost_type == "Grad", yes_no=options.yes_no, preselection=events.preselection,
         analysis=context.analysis, n_outputs=n_outputs, median=options.boost_type == "AdaBoostR2",
     )  # fmt: skip
+
+
+def _shares(values: FloatArray) -> FloatArray:
+    """Return what numbers are of their sum; nothing if it is none."""
+    total = values.sum()
+    return values / total if total > 0 else np.empty(0)
+
+
+def _stopped(n: int, best: int, options: BDTOptions) -> str:
+    """Tell how many trees there are and why."""
+    if n < options.n_trees and n - best >= options.tries_early_stopping:
+        why = f"boosting ends after {n} trees, as the last {n - best} did not make the validation loss smaller"
+    else:
+        why = f"{n} trees were grown"
+    return f"{why}; the first {best}, whose validation loss is smallest, are kept"
 
 
 def _boost(events: TrainingEvents, options: BDTOptions) -> Boost:

@@ -10,6 +10,7 @@ import numpy as np
 from mvakit.weightfile import number
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.preselection import write_preselection
+from mvakit_methods.bdt.records import write_records
 
 __all__ = ["write_forest"]
 
@@ -24,8 +25,7 @@ def write_forest(state: BDTState, weights: ET.Element) -> None:
         write_preselection(state.preselection, weights, state.n_variables)
     weights.set("NTrees", str(len(state.boost_weight)))
     weights.set("AnalysisType", str(_REGRESSION if state.says_response else _CLASSIFICATION))
-    if len(state.importance):
-        weights.set("variableImportance", " ".join(number(value) for value in state.importance))
+    write_records(state, weights)
     for t, start in enumerate(state.first[:-1].tolist()):
         tree = ET.SubElement(
             weights, "BinaryTree", type="DecisionTree", boostWeight=number(state.boost_weight[t]), itree=str(t)
