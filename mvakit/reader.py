@@ -129,7 +129,9 @@ class Reader:
         chosen = [buffers[i] for i in order] if buffers else []
         single = model.single_event() if chosen else None
         joined = all(_is_single(buffer) for buffer in chosen)
-        self._booked[tag] = _Booked(model, order, chosen, spectators, single, joined)
+        # Memory is told much sooner by a view than by the array itself. NumPy's arrays in use here keep their size anyway.
+        memory = [buffer.data if isinstance(buffer, np.ndarray) else buffer for buffer in chosen] if joined else []
+        self._booked[tag] = _Booked(model, order, chosen, memory, spectators, single)
         self.log.info(f"Booked {model!r} as {tag!r}")
         return model
 
@@ -152,7 +154,8 @@ class Reader:
             The response; an array of them where `values` is an array of events.
         """
         if len(arguments) == 1 and isinstance(arguments[0], str):
-            alone = self._find(arguments[0]).evaluate_one()
+            booked = self._booked.get(arguments[0]) or self._find(arguments[0])
+            alone = booked.evaluate_one()
             if alone is not None:
                 return alone
         booked, response = self._evaluate("EvaluateMVA", arguments)
@@ -275,26 +278,27 @@ class _Booked:
     model : Model
     order : list of int
         Of each variable of the model its place among those of the Reader.
-    buffers, spectators : list
+    buffers : list
+    memory : list
+        The memory of the buffers if each is one float32 number there, so that all can be copied at once; otherwise empty.
+    spectators : list
     single : callable or None
         Tells the response to one event.
-    joined : bool
-        Whether every buffer is one float32 number in memory, so that all can be copied at once.
     """
 
     model: Model
     order: list[int]
     buffers: list[Any]
+    memory: list[Any]
     spectators: list[Any]
     single: Callable[[npt.NDArray[np.float32]], float] | None
-    joined: bool
 
     def evaluate_one(self) -> float | None:
         """Return the response to what the buffers hold, or None where `evaluate` has to be asked, or to say what is wrong."""
         if self.single is None:
             return None
-        if self.joined:
-            x = np.frombuffer(_NOTHING.join(self.buffers), np.float32)
+        if self.memory:
+            x = np.frombuffer(_NOTHING.join(self.memory), np.float32)
             if len(x) != len(self.buffers):  # one has been given another size
                 return None
         else:

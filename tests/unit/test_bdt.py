@@ -10,7 +10,7 @@ from contextlib import nullcontext
 
 import numpy as np
 import pytest
-from mvakit_methods.bdt import BDT, BDTOptions, application, boosting, splits, team
+from mvakit_methods.bdt import BDT, BDTOptions, application, binning, boosting, splits, team
 from mvakit_methods.bdt import compiled as compiled_module
 from mvakit_methods.bdt.criteria import CRITERIA, GINI, separation_gain, separation_index
 from mvakit_methods.bdt.events import prepare
@@ -840,25 +840,75 @@ def test_responses_are_those_of_the_trees_whatever_the_number_of_events(depth, t
     np.testing.assert_array_equal(method.predict(state, X.astype(np.float64)), response)
 
 
-def test_codes_say_all_that_comparisons_do():
+@pytest.mark.parametrize("depth", [3, 4, 5])
+def test_codes_say_all_that_comparisons_do(depth):
     rng = np.random.default_rng(1)
-    n_trees = 300 if not config.DISABLE_JIT else 90
-    variable = rng.choice(3, (n_trees, 7), p=[0.02, 0.08, 0.9]).astype(np.uint32)
+    n_trees = 301 if not config.DISABLE_JIT else 91
+    variable = rng.choice(
+        3, (n_trees, 2**depth - 1), p=[0.02 * 8 / 2**depth, 0.09 * 8 / 2**depth, 1 - 0.11 * 8 / 2**depth]
+    )
+    variable = variable.astype(np.uint32)
     cut = rng.normal(size=variable.shape).astype(np.float32)
+    cut[variable == 2] = np.exp(2 * cut[variable == 2])
     cut[:3, 0] = np.nan, np.inf, -np.inf
-    trees = CompleteTrees(3, variable, cut, rng.normal(size=(n_trees, 8)))
-    coded = trees.coded()
-    # Few cuts and many, and more than one byte can tell.
+    trees = CompleteTrees(depth, variable, cut, rng.normal(size=(n_trees, 2**depth)))
+    coded = trees.coded
+    # Few cuts and many, and more than one byte can tell; far apart and close together.
     of_each = [np.isfinite(coded.edges[coded.column_variable == f]).sum() for f in range(3)]
     assert of_each[0] < 64
     assert config.DISABLE_JIT or 64 <= of_each[1] <= 255 < of_each[2]
+    assert config.DISABLE_JIT or {2, 3} <= set(coded.halvings.tolist())
     X = np.concatenate([rng.normal(size=(1500, 3)), np.full((1, 3), np.nan), np.full((1, 3), np.inf)])
     X = np.concatenate([X, np.full((1, 3), -np.inf), np.zeros((1, 3))]).astype(np.float32)
+    X[200:1500, 2] = np.exp(2 * X[200:1500, 2])
     X[:200, 2] = cut[variable == 2][:200]
     found, expected = np.empty(len(X)), np.empty(len(X))
     application._complete(X, *coded.arrays(), 0, 2, found)
     application._one_by_one(X, *trees.arrays(), 0, len(X), expected)
     np.testing.assert_array_equal(found, expected)
+    # Pair by pair, the trees are what the leaf of each says.
+    for e in (0, 700, 1499):
+        says = []
+        for t in range(n_trees):
+            k = 0
+            for _ in range(depth):
+                k = 2 * k + (2 if X[e, variable[t, k]] >= cut[t, k] else 1)
+            says.append(trees.value[t, k - 2**depth + 1])
+        assert expected[e] == pytest.approx(sum(says), rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    "cuts",
+    [[0.0], [-3e38, 3e38], [1.0, np.nextafter(np.float32(1), np.float32(2))], [-1e30, *np.linspace(0, 1, 100), 1e30]],
+    ids=["one", "far apart", "neighbours", "most in one cell"],
+)
+def test_cells_tell_how_many_cuts_a_value_is_not_below(cuts):
+    cut = np.zeros((len(cuts), 7), np.float32)
+    cut[:, :] = np.float32(cuts)[:, None]
+    trees = CompleteTrees(3, np.zeros(cut.shape, np.uint32), cut, np.zeros((len(cuts), 8)))
+    x = np.concatenate(
+        [cut[:, 0], np.nextafter(cut[:, 0], -np.inf, dtype=np.float32), np.float32([np.inf, -np.inf, 0.5])]
+    )
+    coded, codes = trees.coded, np.zeros((1, 1024), np.uint8)
+    with np.errstate(over="ignore", invalid="ignore"):
+        application._encode(x[:, None], *coded.arrays()[1:7], 0, len(x), codes)
+    # Trees are filled up with those that cut at nothing.
+    edges = np.unique(np.concatenate([cut[:, 0], np.zeros(-len(cuts) % 4, np.float32)]))
+    np.testing.assert_array_equal(codes[0, : len(x)], np.searchsorted(edges, x, side="right"))
+
+
+def test_edges_of_bins_lie_between_values():
+    few = np.sort(np.float32([1, 1, 2, 2, 2, 5]))
+    np.testing.assert_array_equal(binning._edges(few, integer=False), np.float32([1.5, 3.5]))
+    np.testing.assert_array_equal(binning._edges(few, integer=True), np.float32([2, 5]))
+    close = np.float32([1, np.nextafter(np.float32(1), np.float32(2))])
+    np.testing.assert_array_equal(binning._edges(close, integer=False), close[1:])
+    many = np.sort(np.concatenate([np.zeros(5000), np.arange(1, 1001)])).astype(np.float32)
+    edges = binning._edges(many, integer=False)
+    # Quantiles: of 6000 values every 23.4th begins a bin, apart from those among equal ones.
+    wanted = {many[len(many) * k // 256] for k in range(1, 256)} - {0}
+    np.testing.assert_array_equal(edges, np.float32(sorted(wanted)) - np.float32(0.5))
+    np.testing.assert_array_equal(binning._edges(np.float32([3, 3]), integer=False), [])
 
 
 @compiled

@@ -3,8 +3,8 @@
 Small trees are laid out as complete ones. Events then come in blocks, variable after variable, as numbers of cuts that the
 values are not below: one byte each, which says all that a comparison with a cut does. All comparisons of a tree are made
 without a branch, so that the loops over events can use vector instructions.
-The trees are added in their order, whatever the number of events and of threads: an event alone gets the same response,
-bit for bit, as among a million others.
+The trees are added in their order, complete ones pair by pair, whatever the number of events and of threads: an event
+alone gets the same response, bit for bit, as among a million others.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.types import AnalysisType
-from mvakit_methods.bdt.compiled import kernel
+from mvakit_methods.bdt.compiled import brief_kernel, kernel
 from mvakit_methods.bdt.fisher_cuts import fisher_values
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.team import team
-from mvakit_methods.bdt.trees import CompleteTrees, FlatTrees
+from mvakit_methods.bdt.trees import UNROLLED_DEPTH, CompleteTrees, FlatTrees
 
-__all__ = ["answer", "respond", "single_event"]
+__all__ = ["answer", "is_squeezed", "respond", "single_event", "squeeze"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
@@ -38,14 +38,24 @@ _LARGEST_EXPONENT: Final = 700.0  # the response is -1 long before
 
 @kernel
 def _walk_complete(x: Array, depth: int, variable: Array, cut: Array, value: Array) -> float:
-    """Add up what complete trees say of one event."""
-    first_leaf, total = np.uint32((1 << depth) - 1), 0.0
+    """Add up what complete trees say of one event, two trees at a time."""
+    one, two, first_leaf = np.uint32(1), np.uint32(2), np.uint32((1 << depth) - 1)
+    total, first = 0.0, 0.0
     for t in range(variable.shape[0]):
-        k = np.uint32(0)
-        for _ in range(depth):
-            k = np.uint32(2) * k + (np.uint32(2) if x[variable[t, k]] >= cut[t, k] else np.uint32(1))
-        total += value[t, k - first_leaf]
-    return total
+        k = one + np.uint32(x[variable[t, 0]] >= cut[t, 0])
+        if depth == UNROLLED_DEPTH:  # the usual depth: a loop takes half as long again
+            k = two * k + one + np.uint32(x[variable[t, k]] >= cut[t, k])
+            k = two * k + one + np.uint32(x[variable[t, k]] >= cut[t, k])
+        else:
+            for _ in range(depth - 1):
+                k = two * k + one + np.uint32(x[variable[t, k]] >= cut[t, k])
+        # Not two trees in one turn: pairs of numbers would be made of what has nothing to do with each other.
+        if t % 2:
+            total += first + value[t, k - first_leaf]
+            first = 0.0
+        else:
+            first = value[t, k - first_leaf]
+    return total + first
 
 
 @kernel
@@ -79,21 +89,23 @@ def _walk(
 
 
 @kernel
+def _any_nan(x: Array) -> bool:
+    n = 0
+    for f in range(x.size):  # without a way out, so that it can use vector instructions
+        n += 1 if np.isnan(x[f]) else 0
+    return n > 0
+
+
+@brief_kernel
 def _complete_alone(x: Array, depth: int, variable: Array, cut: Array, value: Array) -> float:
     """Return the sum for an event, or nan if one of its values is no number."""
-    for f in range(x.size):
-        if np.isnan(x[f]):
-            return np.nan
-    return _walk_complete(x, depth, variable, cut, value)
+    return np.nan if _any_nan(x) else _walk_complete(x, depth, variable, cut, value)
 
 
-@kernel
+@brief_kernel
 def _flat_alone(x: Array, root: Array, variable: Array, cut: Array, children: Array, value: Array) -> float:
     """Return the sum for an event, or nan if one of its values is no number."""
-    for f in range(x.size):
-        if np.isnan(x[f]):
-            return np.nan
-    return _walk_flat(x, root, variable, cut, children, value)
+    return np.nan if _any_nan(x) else _walk_flat(x, root, variable, cut, children, value)
 
 
 @kernel
@@ -132,41 +144,47 @@ def _around_the_median(
 
 
 @kernel
-def _encode(X: Array, variable: Array, edges: Array, start: int, size: int, codes: Array) -> None:
+def _encode(
+    X: Array, variable: Array, edges: Array, low: Array, scale: Array, below: Array, halvings: Array, start: int, size: int,
+    codes: Array,
+) -> None:  # fmt: skip
     """Write the codes of the events from `start` on: how many edges of each column their values are not below."""
-    values, coarse = np.zeros((X.shape[1], _PART), np.float32), np.empty(_PART, np.int32)
+    values, cell = np.zeros((X.shape[1], _PART), np.float32), np.empty(_PART, np.int32)
+    zero, top = np.float32(0.0), np.float32(below.shape[1] - 1)
     for first in range(0, size, _PART):
         n = min(_PART, size - first)
         for e in range(n):
             for f in range(X.shape[1]):
                 values[f, e] = X[start + first + e, f]
         for q in range(variable.size):
-            x, edge, code = values[variable[q]], edges[q], codes[q, first : first + n]
-            # Fifteen comparisons with vector instructions, then few halvings, each of which has to wait for the one before.
-            few = np.isnan(edge[63])
-            step = 4 if few else 16
-            coarse[:] = 0
-            for j in range(step - 1, 15 * step, step):
-                c = edge[j]
-                for e in range(_PART):
-                    coarse[e] += np.int32(1) if x[e] >= c else np.int32(0)
-            if few:
+            x, edge, code, least, width, before = values[variable[q]], edges[q], codes[q], low[q], scale[q], below[q]
+            for e in range(_PART):
+                # As `mvakit_methods.bdt.trees` has it, what is no number included: it comes into the first cell.
+                y = x[e] - least
+                y = (y if y > zero else zero) * width  # noqa: FURB136
+                cell[e] = np.int32(y if y < top else top)  # noqa: FURB136
+            # Few halvings are left, each of which has to wait for the one before.
+            if halvings[q] == 1:
                 for e in range(n):
-                    k = 4 * coarse[e]
+                    k = before[cell[e]]
+                    code[first + e] = k + (1 if x[e] >= edge[k] else 0)
+            elif halvings[q] == 2:
+                for e in range(n):
+                    k = np.int64(before[cell[e]])
                     k += 2 if x[e] >= edge[k + 1] else 0
-                    code[e] = k + (1 if x[e] >= edge[k] else 0)
+                    code[first + e] = k + (1 if x[e] >= edge[k] else 0)
             else:
                 for e in range(n):
-                    k = 16 * coarse[e]
-                    k += 8 if x[e] >= edge[k + 7] else 0
-                    k += 4 if x[e] >= edge[k + 3] else 0
-                    k += 2 if x[e] >= edge[k + 1] else 0
-                    code[e] = k + (1 if x[e] >= edge[k] else 0)
+                    k, half = np.int64(before[cell[e]]), 1 << (halvings[q] - 1)
+                    while half > 0:
+                        k += half if x[e] >= edge[k + half - 1] else 0
+                        half >>= 1
+                    code[first + e] = k
 
 
 @kernel
-def _leaves(codes: Array, w: Array, c: Array, n_lowest: int, found: Array) -> None:
-    """Write into row 1 of `found` in which leaf of a tree each event ends, from the three lowest levels upwards."""
+def _leaves(codes: Array, w: Array, c: Array, n_lowest: int, label: Array, found: Array) -> None:
+    """Write into row 1 of `found` the label of the leaf in which each event ends, from the three lowest levels upwards."""
     # Row k holds what is found below node k - 1: no loop writes the row that it reads. All is in one function, as arrays
     # are costly to hand on, and both loops go upwards: so all loops over events become vector instructions.
     for j in range(n_lowest):
@@ -177,8 +195,8 @@ def _leaves(codes: Array, w: Array, c: Array, n_lowest: int, found: Array) -> No
             codes[w[k - 1]], codes[w[p - 1]], codes[w[p]], codes[w[q - 1]], codes[w[q]], codes[w[q + 1]], codes[w[q + 2]]
         )  # fmt: skip
         c0, c1, c2, c3, c4, c5, c6 = c[k - 1], c[p - 1], c[p], c[q - 1], c[q], c[q + 1], c[q + 2]
-        v0, v1, v2, v3 = np.uint8(i), np.uint8(i + 1), np.uint8(i + 2), np.uint8(i + 3)
-        v4, v5, v6, v7 = np.uint8(i + 4), np.uint8(i + 5), np.uint8(i + 6), np.uint8(i + 7)
+        v0, v1, v2, v3 = label[i], label[i + 1], label[i + 2], label[i + 3]
+        v4, v5, v6, v7 = label[i + 4], label[i + 5], label[i + 6], label[i + 7]
         here = found[k]
         for e in range(_BLOCK):
             left = (v3 if x4[e] >= c4 else v2) if x1[e] >= c1 else (v1 if x3[e] >= c3 else v0)
@@ -194,60 +212,87 @@ def _leaves(codes: Array, w: Array, c: Array, n_lowest: int, found: Array) -> No
 
 @kernel
 def _complete(
-    X: Array, depth: int, column_variable: Array, edges: Array, column: Array, code: Array, value: Array,
-    begin: int, end: int, out: Array,
+    X: Array, depth: int, column_variable: Array, edges: Array, low: Array, scale: Array, below: Array, halvings: Array,
+    column: Array, code: Array, value: Array, pair_value: Array, begin: int, end: int, out: Array,
 ) -> None:  # fmt: skip
     """Apply complete trees to the blocks `begin` to `end`; what they take is told in `CodedTrees`."""
     codes, total = np.zeros((column_variable.size, _BLOCK), np.uint8), np.empty(_BLOCK)
     n_lowest, n_trees = 1 << (depth - 3), column.shape[0]
+    # Of two trees with a common table the first one tells the row.
+    label = np.empty((2, 1 << depth), np.uint8)
+    for i in range(1 << depth):
+        label[0, i], label[1, i] = (i << depth if pair_value.size else i), i
     found = np.empty((4, 2 * n_lowest, _BLOCK), np.uint8)
+    i0, i1, i2, i3 = found[0, 1], found[1, 1], found[2, 1], found[3, 1]
     for b in range(begin, end):
         start = b * _BLOCK
         size = min(_BLOCK, X.shape[0] - start)
-        _encode(X, column_variable, edges, start, size, codes)
+        _encode(X, column_variable, edges, low, scale, below, halvings, start, size, codes)
         total[:] = 0.0
-        # Four trees at a time, which are added in their order.
-        whole = n_trees // 4 * 4
-        for t in range(0, whole, 4):
+        # Two pairs of trees at a time; the two of a pair are added first.
+        for t in range(0, n_trees, 4):
             for s in range(4):
-                _leaves(codes, column[t + s], code[t + s], n_lowest, found[s])
-            i0, i1, i2, i3 = found[0, 1], found[1, 1], found[2, 1], found[3, 1]
-            v0, v1, v2, v3 = value[t], value[t + 1], value[t + 2], value[t + 3]
-            for e in range(_BLOCK):
-                total[e] = (((total[e] + v0[i0[e]]) + v1[i1[e]]) + v2[i2[e]]) + v3[i3[e]]
-        for t in range(whole, n_trees):
-            _leaves(codes, column[t], code[t], n_lowest, found[0])
-            i0, v0 = found[0, 1], value[t]
-            for e in range(_BLOCK):
-                total[e] += v0[i0[e]]
+                _leaves(codes, column[t + s], code[t + s], n_lowest, label[s % 2], found[s])
+            if pair_value.size:
+                v0, v1 = pair_value[t // 2], pair_value[t // 2 + 1]
+                for e in range(_BLOCK):
+                    i1[e] += i0[e]
+                for e in range(_BLOCK):
+                    i3[e] += i2[e]
+                for e in range(_BLOCK):
+                    total[e] = (total[e] + v0[i1[e]]) + v1[i3[e]]
+            else:
+                w0, w1, w2, w3 = value[t], value[t + 1], value[t + 2], value[t + 3]
+                for e in range(_BLOCK):
+                    total[e] = (total[e] + (w0[i0[e]] + w1[i1[e]])) + (w2[i2[e]] + w3[i3[e]])
         for e in range(size):
             out[start + e] = total[e]
 
 
-def _sum(trees: CompleteTrees | FlatTrees, X: npt.NDArray[np.float32], workers: int | None) -> FloatArray:
-    """Add up the trees for every event."""
-    n = len(X)
-    out = np.empty(n)
-    if isinstance(trees, FlatTrees):
-        arrays = trees.arrays()
-        if n <= _FEW:
-            _walk(X, *arrays, 0, n, out)
+def _sum(
+    trees: CompleteTrees | FlatTrees,
+    X: npt.NDArray[np.float32],
+    workers: int | None,
+    finish: Callable[[FloatArray], None] | None = None,
+) -> FloatArray:
+    """Add up the trees for every event; `finish`, if given, changes the sums in place."""
+    n, out = len(X), np.empty(len(X))
+
+    def few(begin: int, end: int) -> None:
+        if isinstance(trees, FlatTrees):
+            _walk(X, *trees.arrays(), begin, end, out)
         else:
-            with team(workers) as crew:
-                crew.run(lambda begin, end: _walk(X, *arrays, begin, end, out), n, 20.0 * n * len(trees.root))
-        return out
+            _one_by_one(X, *trees.arrays(), begin, end, out)
+        if finish is not None:
+            finish(out[begin:end])
+
+    def many(begin: int, end: int) -> None:
+        assert isinstance(trees, CompleteTrees)
+        _complete(X, *trees.coded.arrays(), begin, end, out)
+        if finish is not None:
+            finish(out[begin * _BLOCK : end * _BLOCK])
+
     if n <= _FEW:
-        _one_by_one(X, *trees.arrays(), 0, n, out)
+        few(0, n)
         return out
-
-    coded = trees.coded()
-
-    def apply(begin: int, end: int) -> None:
-        _complete(X, *coded.arrays(), begin, end, out)
-
     with team(workers) as crew:
-        crew.run(apply, -(-n // _BLOCK), 1.0 * n * len(trees.value) * trees.depth)
+        if isinstance(trees, FlatTrees):
+            crew.run(few, n, 20.0 * n * len(trees.root))
+        else:
+            crew.run(many, -(-n // _BLOCK), 1.0 * n * len(trees.value) * trees.depth)
     return out
+
+
+def squeeze(total: FloatArray) -> None:
+    """Make the responses of gradient boosting of sums, ``2 / (1 + exp(-2 total)) - 1``."""
+    for first in range(0, len(total), _CHUNK):
+        some = total[first : first + _CHUNK]
+        some *= -2.0
+        np.minimum(some, _LARGEST_EXPONENT, out=some)
+        np.exp(some, out=some)
+        some += 1.0
+        np.divide(2.0, some, out=some)
+        some -= 1.0
 
 
 def _with_discriminants(state: BDTState, X: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -278,10 +323,16 @@ def _medians(state: BDTState, X: npt.NDArray[np.float32], workers: int | None) -
 
 
 def _sums(state: BDTState, X: npt.NDArray[np.float32], workers: int | None) -> list[FloatArray]:
-    """Return, for each output, what the trees add up to."""
+    """Return, for each output, what the trees add up to; of gradient boosting of two classes the response at once."""
     if state.median:
         return [_medians(state, X, workers)]
-    return [_sum(trees, X, workers) for trees in state.layouts]
+    finish = squeeze if is_squeezed(state) else None
+    return [_sum(trees, X, workers, finish) for trees in state.layouts]
+
+
+def is_squeezed(state: BDTState) -> bool:
+    """Whether the response is the squeezed sum of the trees."""
+    return state.gradient and state.analysis is AnalysisType.CLASSIFICATION
 
 
 def respond(state: BDTState, X: npt.NDArray[np.float32], workers: int | None = None) -> FloatArray:
@@ -297,18 +348,19 @@ def respond(state: BDTState, X: npt.NDArray[np.float32], workers: int | None = N
 
 
 def answer(state: BDTState, totals: list[FloatArray], norm: float, X: npt.NDArray[np.float32]) -> FloatArray:
-    """Return the response to events, for each output of which trees add up to `totals`, and their weights to `norm`."""
+    """Return the response to events, for each output of which trees add up to `totals`, and their weights to `norm`.
+
+    The total of gradient boosting of two classes is squeezed already.
+    """
     if state.analysis is AnalysisType.MULTICLASS:
         return _shares(totals)
     (total,) = totals
-    if state.median:
-        return total
-    if not state.gradient:
+    if state.median or is_squeezed(state):
+        response = total
+    elif not state.gradient:
         response = total / norm if norm > _EPSILON else np.zeros(len(X))
-    elif state.analysis is AnalysisType.REGRESSION:
-        response = total + state.weight[0]
     else:
-        response = 2.0 / (1.0 + np.exp(np.minimum(-2.0 * total, _LARGEST_EXPONENT))) - 1.0
+        response = total + state.weight[0]
     if state.preselection is not None and state.analysis is AnalysisType.CLASSIFICATION:
         verdict = state.preselection.verdict(X)
         response = np.where(verdict != 0, verdict, response)
@@ -340,8 +392,10 @@ def single_event(state: BDTState) -> Callable[[npt.NDArray[np.float32]], float] 
 
     def squeezed(x: npt.NDArray[np.float32]) -> float:
         exponent = -2.0 * walk(x, *arrays)
+        if exponent > _LARGEST_EXPONENT:  # noqa: PLR1730 - this is what takes time, and `min` takes ten times as long
+            exponent = _LARGEST_EXPONENT
         # NumPy's function, as it is applied to many events: others differ in the last bit.
-        return 2.0 / (1.0 + float(exp(min(exponent, _LARGEST_EXPONENT)))) - 1.0
+        return 2.0 / (1.0 + float(exp(exponent))) - 1.0
 
     return squeezed
 

@@ -11,11 +11,13 @@ import numpy.typing as npt
 from mvakit_methods.bdt.code_splits import MAX_BINS
 from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.events import TrainingEvents
+from mvakit_methods.bdt.partition import CHUNK
 from mvakit_methods.bdt.team import Team
 
 __all__ = ["Bins", "bin_variables"]
 
 Array = npt.NDArray[Any]
+FloatArray32 = npt.NDArray[np.float32]
 
 # Quantiles are taken from at most this many events, evenly spaced.
 _ENOUGH: Final = 200_000
@@ -52,23 +54,36 @@ class Bins:
     end_values: npt.NDArray[np.float32]
 
 
-def _edges(values: npt.NDArray[np.float32], *, integer: bool) -> npt.NDArray[np.float32]:
+@kernel
+def _first_places(values: Array, most: int) -> Array:
+    """Return where sorted values differ from the one before; if there are more, only the first `most` places."""
+    places, n = np.empty(most, np.int64), 0
+    for i in range(values.size):
+        if i == 0 or values[i] != values[i - 1]:
+            places[n] = i
+            n += 1
+            if n == most:
+                break
+    return places[:n]
+
+
+def _edges(values: FloatArray32, *, integer: bool) -> FloatArray32:
     """Return at most 255 cuts that divide sorted `values` evenly; each lies between two distinct values.
 
     Those of an integer variable are values, as TMVA's are.
     """
-    distinct = values[np.concatenate(([True], values[1:] != values[:-1]))]
-    if distinct.size <= MAX_BINS:
-        below = np.arange(distinct.size - 1)
-    else:
+    first = _first_places(values, MAX_BINS + 1)
+    if len(first) > MAX_BINS:
         wanted = values[np.arange(1, MAX_BINS) * values.size // MAX_BINS]
-        below = np.unique(np.searchsorted(distinct, wanted)) - 1
-        below = below[below >= 0]
+        first = np.unique(np.searchsorted(values, wanted))
+    first = first[first > 0]
+    below: FloatArray32 = values[first - 1]
+    above: FloatArray32 = values[first]
     if integer:
-        return distinct[below + 1]
-    middle = ((distinct[below].astype(np.float64) + distinct[below + 1]) / 2).astype(np.float32)
+        return above
+    middle = ((below.astype(np.float64) + above) / 2).astype(np.float32)
     # Between neighbouring float32 numbers there is none: the upper one then is the cut.
-    return np.where(middle > distinct[below], middle, distinct[below + 1])
+    return np.where(middle > below, middle, above)
 
 
 @kernel
@@ -96,6 +111,13 @@ def _encode_some(values: Array, edges: Array, codes: Array) -> None:
             k += half if x >= edges[k + half - 1] else 0
             half //= 2
         codes[e] = k
+
+
+def _where(codes: npt.NDArray[np.uint8], code: int) -> npt.NDArray[np.uint32]:
+    """Return the events with a code; piece by piece, to need little memory."""
+    pieces = range(0, len(codes), CHUNK)
+    found = [(np.flatnonzero(codes[i : i + CHUNK] == code) + i).astype(np.uint32) for i in pieces]
+    return np.concatenate(found)
 
 
 def _outermost(
@@ -134,7 +156,7 @@ def bin_variables(
     def find_ends(begin: int, end: int) -> None:
         for f in range(begin, end):
             for side, (code, sign) in enumerate(((0, 1), (count[f] - 1, -1))):
-                there = np.flatnonzero(codes[f] == code)[: n_events if with_ends[f] else 0].astype(np.uint32)
+                there = _where(codes[f], code) if with_ends[f] else np.empty(0, np.uint32)
                 some, values = _outermost(there, sign * X[rows[there] if len(rows) else there, f], most)
                 found[2 * f + side] = some, sign * values
 

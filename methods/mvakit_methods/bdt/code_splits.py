@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit_methods.bdt.compiled import kernel
-from mvakit_methods.bdt.partition import look_up
+from mvakit_methods.bdt.partition import CHUNK, look_up
 from mvakit_methods.bdt.splits import BY_CLASS, CLASS_WEIGHTS, WEIGHTED, clear, scan
 
 __all__ = ["LARGEST", "MAX_BINS", "best_cuts_of_codes", "fill_listed", "fill_root", "subtract"]
@@ -21,7 +21,9 @@ __all__ = ["LARGEST", "MAX_BINS", "best_cuts_of_codes", "fill_listed", "fill_roo
 MAX_BINS: Final = 256
 # Numbers have 29 bits and a sign. With 2**15 of them their sum has 45, above the 17 of the count.
 LARGEST: Final = 1 << 29
-_PIECE: Final = 1 << 15
+_MOST: Final = 1 << 15
+# Looked up at once: what is looked up stays in the cache while variable after variable is filled.
+_PIECE: Final = 1 << 13
 _COUNT_BITS: Final = 17
 _COUNT_MASK: Final = (1 << _COUNT_BITS) - 1
 
@@ -104,6 +106,16 @@ def _unpack(words: Array, n_bins: int, sums: int, class_weight: Array, histogram
 
 
 @kernel
+def _unpack_all(
+    words: Array, n_bins: Array, sums: int, class_weight: Array, allowed: Array, begin: int, end: int, histograms: Array
+) -> None:
+    """Add the words of the variables `begin` to `end` to their histograms."""
+    for f in range(begin, end):
+        if allowed[f]:
+            _unpack(words[f - begin], n_bins[f], sums, class_weight, histograms[f])
+
+
+@kernel
 def fill_root(
     codes: Array, n_bins: Array, original: Array, factor: Array, group: Array, target: Array, by_class: bool,
     count: Array, sums: int, class_weight: Array, scale: float, allowed: Array, begin: int, end: int, histograms: Array,
@@ -134,8 +146,11 @@ def fill_root(
     member = np.empty(_PIECE if count.size and sums in (BY_CLASS, CLASS_WEIGHTS) else 0, np.uint8)
     for f in range(begin, end):
         clear(histograms[f], n_bins[f])
-    n, e, again = codes.shape[1], 0, 0
+    n, e, again, filled = codes.shape[1], 0, 0, 0
     while e < n:
+        if filled + _PIECE > _MOST:
+            _unpack_all(words, n_bins, sums, class_weight, allowed, begin, end, histograms)
+            filled = 0
         start, size = e, 0
         if count.size:
             # The events of a sample, each as often as it was drawn, as many as fit.
@@ -163,50 +178,62 @@ def fill_root(
                 _add_some(codes[f], order[:size], weight, product, member, sums, words[f - begin])
             else:
                 _add(codes[f, start:e], weight, product, group[start:e], sums, words[f - begin])
-            _unpack(words[f - begin], n_bins[f], sums, class_weight, histograms[f])
+        filled += size
+    _unpack_all(words, n_bins, sums, class_weight, allowed, begin, end, histograms)
 
 
 @kernel
 def fill_listed(
     codes: Array, n_bins: Array, original: Array, factor: Array, group: Array, target: Array, by_class: bool,
-    order: Array, sums: int, class_weight: Array, scale: float, listed: Array, allowed: Array, begin: int, end: int,
-    histograms: Array,
+    order: Array, bounds: Array, places: Array, sums: int, class_weight: Array, scale: float, allowed: Array, begin: int,
+    end: int, histograms: Array,
 ) -> None:  # fmt: skip
     """Fill the histograms of the variables `begin` to `end` with the events of lists.
 
     Parameters
     ----------
-    order : ndarray of uint32
-        The events of the lists, one list after the other.
-    listed : ndarray of int64, shape (n_lists, 3)
-        First and end position, and the place of the histogram.
+    order : ndarray of uint16
+        The events of the lists, one list after the other, by their places in their chunks.
+    bounds : ndarray of int64, shape (n_lists, n_chunks + 1)
+        Where in `order` the events of each chunk begin, and where the last ones end.
+    places : ndarray of int64, shape (n_lists,)
+        Where the histogram of each list is.
     allowed : ndarray of bool, shape (n_variables,)
         Which variables are wanted.
     histograms : ndarray of float64, shape (n_histograms, n_variables, 256, 3)
         The result.
     """
     words = np.zeros((end - begin, MAX_BINS, 2), np.int64)
-    longest = 0
-    for k in range(listed.shape[0]):
-        longest = max(longest, listed[k, 1] - listed[k, 0])
     # Looked up piece by piece, by each thread again: kept for all events this would be a good part of all memory.
-    size = min(_PIECE, longest)
+    size = min(_PIECE, order.size)
     weight = np.empty(size if sums in (BY_CLASS, WEIGHTED) else 0, np.int32)
     product = np.empty(size if sums != BY_CLASS else 0, np.int32)
     member = np.empty(size if sums in (BY_CLASS, CLASS_WEIGHTS) else 0, np.uint8)
-    for k in range(listed.shape[0]):
-        first, last, place = listed[k]
+    for k in range(places.size):
+        histogram, filled = histograms[places[k]], 0
         for f in range(begin, end):
-            clear(histograms[place, f], n_bins[f])
-        for start in range(first, last, _PIECE):
-            stop = min(start + _PIECE, last)
-            look_up(
-                original, factor, group, target, by_class, order, scale, 0.5, start, stop, weight, product, member
-            )  # fmt: skip
-            for f in range(begin, end):
-                if allowed[f]:
-                    _add_some(codes[f], order[start:stop], weight, product, member, sums, words[f - begin])
-                    _unpack(words[f - begin], n_bins[f], sums, class_weight, histograms[place, f])
+            clear(histogram[f], n_bins[f])
+        for c in range(bounds.shape[1] - 1):
+            at = c * CHUNK
+            weights, factors, groups, targets = (
+                original[at:],
+                factor if by_class else factor[at:],
+                group[at:],
+                target[at:],
+            )
+            for start in range(bounds[k, c], bounds[k, c + 1], _PIECE):
+                stop = min(start + _PIECE, bounds[k, c + 1])
+                if filled + stop - start > _MOST:
+                    _unpack_all(words, n_bins, sums, class_weight, allowed, begin, end, histogram)
+                    filled = 0
+                look_up(
+                    weights, factors, groups, targets, by_class, order, scale, 0.5, start, stop, weight, product, member
+                )  # fmt: skip
+                for f in range(begin, end):
+                    if allowed[f]:
+                        _add_some(codes[f, at:], order[start:stop], weight, product, member, sums, words[f - begin])
+                filled += stop - start
+        _unpack_all(words, n_bins, sums, class_weight, allowed, begin, end, histogram)
 
 
 @kernel

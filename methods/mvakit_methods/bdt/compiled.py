@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 
 from numba import njit
 
-__all__ = ["kernel"]
+__all__ = ["brief_kernel", "kernel"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -19,8 +19,17 @@ R = TypeVar("R")
 
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function with numba."""
+    return _compile(function, nogil=True)
+
+
+def brief_kernel(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that takes less time than it takes to release the lock and to take it again."""
+    return _compile(function, nogil=False)
+
+
+def _compile(function: Callable[P, R], *, nogil: bool) -> Callable[P, R]:
     try:
-        compiled: Callable[P, R] = njit(nogil=True, cache=True)(function)
+        compiled: Callable[P, R] = njit(nogil=nogil, cache=True)(function)
     except RuntimeError:  # numba finds no folder for its cache
-        compiled = njit(nogil=True)(function)
+        compiled = njit(nogil=nogil)(function)
     return compiled

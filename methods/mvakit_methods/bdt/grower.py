@@ -177,8 +177,11 @@ class Search(ABC):
         How often each event is in the sample of the tree; empty for once.
     node : ndarray of unsigned int, shape (n_events,)
         The node in which each event is.
+    within : bool
+        Whether the lists that it takes tell events by their places in their chunks, in half the memory.
     """
 
+    within: bool = False
     data: Array
     n_variables: int
     discriminants: list[FloatArray]
@@ -220,15 +223,15 @@ class Search(ABC):
         """
 
     @abstractmethod
-    def take(self, order: npt.NDArray[np.uint32], ranges: IntArray, team: Team) -> FloatArray | None:
+    def take(self, order: Array, bounds: IntArray, team: Team) -> FloatArray | None:
         """Take the lists of the children; return their sums, if they were not known before.
 
         Parameters
         ----------
-        order : ndarray of uint32
+        order : ndarray of uint32 or, if `within`, uint16
             Events, list after list, in memory that the next call uses again.
-        ranges : ndarray of int64, shape (n_chosen, 2, 2)
-            Where each list begins and ends.
+        bounds : ndarray of int64, shape (n_chosen, 2, n_chunks + 1)
+            Where the events of each chunk begin in each list, and where the last ones end.
 
         Returns
         -------
@@ -276,7 +279,7 @@ class Grower:
         self.team = team
         self.node = np.empty(n_events, _node_type(growth.max_depth, n_events))
         # Memory that is used again and again: fresh pages cost as much as what is written to them.
-        self._order = np.empty(0, np.uint32)
+        self._order = np.empty(0, np.uint16 if search.within else np.uint32)
 
     def grow(self, view: View, count: npt.NDArray[np.uint8], choose: Callable[[], Mask] | None = None) -> Tree:
         """Grow a tree: at each node the cut with the largest gain, the first one among equals, as TMVA chooses.
@@ -352,8 +355,8 @@ class Grower:
             listed &= worth.any(axis=1, keepdims=True)
             if not worth.any():
                 return None
-        order, ranges = self._collect(children, listed)
-        known = search.take(order, ranges, self.team)
+        order, bounds = self._collect(children, listed)
+        known = search.take(order, bounds, self.team)
         if totals is None:
             assert known is not None
             totals = known
@@ -372,9 +375,9 @@ class Grower:
         worth = [_worth_cutting(total, self.search.units, self.growth.criterion, min_size) for total in rows]
         return np.array(worth).reshape(totals.shape[:2])
 
-    def _collect(self, children: npt.NDArray[Any], listed: Mask) -> tuple[npt.NDArray[np.uint32], IntArray]:
-        """List the events of nodes; return the events, and where those of each child begin and end."""
-        node, count = self.node, self.search.count
+    def _collect(self, children: npt.NDArray[Any], listed: Mask) -> tuple[Array, IntArray]:
+        """List the events of nodes; return the events, and where those of each child and chunk begin and end."""
+        node, count, within = self.node, self.search.count, self.search.within
         lists = children[listed].astype(node.dtype)
         n_chunks = -(-len(node) // CHUNK)
         n_listed = np.empty((n_chunks, len(lists)), np.int64)
@@ -384,13 +387,15 @@ class Grower:
         total = int(ends[-1])
         if len(self._order) < total:
             # Half of the events are the most that smaller siblings hold; pages that are not written to cost nothing.
-            self._order = np.empty(0, np.uint32)
-            self._order = np.empty(max(total, len(node) // 2), np.uint32)
+            kind, self._order = self._order.dtype, np.empty(0)
+            self._order = np.empty(max(total, len(node) // 2), kind)
         order = self._order[:total]
         first = ends - sizes + np.cumsum(n_listed, axis=0) - n_listed
         self.team.run(
-            lambda begin, end: collect(node, count, lists, first, n_listed, begin, end, order), n_chunks, len(node)
+            lambda begin, end: collect(node, count, lists, first, n_listed, within, begin, end, order),
+            n_chunks,
+            len(node),
         )
-        ranges = np.zeros((*children.shape, 2), np.int64)
-        ranges[listed] = np.stack([ends - sizes, ends], axis=1)
-        return order, ranges
+        bounds = np.zeros((*children.shape, n_chunks + 1), np.int64)
+        bounds[listed] = np.concatenate([first, ends[None]]).T
+        return order, bounds

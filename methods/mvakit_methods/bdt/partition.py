@@ -92,7 +92,7 @@ def count_listed(node: Array, count: Array, lists: Array, begin: int, end: int, 
             if count.size:
                 times = count[some]
                 for i in range(here.size):
-                    n += times[i] if here[i] == which else 0
+                    n += int(times[i]) if here[i] == which else 0
             else:
                 for i in range(here.size):
                     n += 1 if here[i] == which else 0
@@ -110,8 +110,8 @@ def _slots(lists: Array) -> Array:
 
 @kernel
 def collect(
-    node: Array, count: Array, lists: Array, first: Array, n_listed: Array, begin: int, end: int, order: Array
-) -> None:
+    node: Array, count: Array, lists: Array, first: Array, n_listed: Array, within: bool, begin: int, end: int, order: Array
+) -> None:  # fmt: skip
     """List the events of nodes in their order; one that is in the sample twice comes twice.
 
     Parameters
@@ -120,36 +120,39 @@ def collect(
         As for `count_listed`.
     first : ndarray of int64, shape (n_chunks, n_lists)
         Where the events of each chunk begin in each list.
-    order : ndarray of uint32
+    within : bool
+        Whether events are told by their place in their chunk, or in the whole.
+    order : ndarray of unsigned int
         The result.
     """
     for c in range(begin, end):
-        start, stop = c * CHUNK, min((c + 1) * CHUNK, node.size)
+        some = slice(c * CHUNK, min((c + 1) * CHUNK, node.size))
+        here, times, shift = node[some], count[some], 0 if within else some.start
         if lists.size > _FEW:
             slot, place = _slots(lists), first[c].copy()
-            for e in range(start, stop):
-                s = slot[node[e]] if node[e] < slot.size else -1
+            for e in range(here.size):
+                s = slot[here[e]] if here[e] < slot.size else -1
                 if s >= 0:
-                    for _ in range(np.int64(count[e]) if count.size else 1):
-                        order[place[s]] = e
+                    for _ in range(np.int64(times[e]) if times.size else 1):
+                        order[place[s]] = shift + e
                         place[s] += 1
             continue
         for s in range(lists.size):
             which, n, left = lists[s], 0, n_listed[c, s]
             out = order[first[c, s] : first[c, s] + left]
-            e = start
-            if count.size:
+            e = 0
+            if times.size:
                 while n < left:
-                    if node[e] == which:
-                        for _ in range(np.int64(count[e])):
-                            out[n] = e
+                    if here[e] == which:
+                        for _ in range(np.int64(times[e])):
+                            out[n] = shift + e
                             n += 1
                     e += 1
             else:
                 # Written without a branch, and again until it is one that is listed.
                 while n < left:
-                    out[n] = e
-                    n += 1 if node[e] == which else 0
+                    out[n] = shift + e
+                    n += 1 if here[e] == which else 0
                     e += 1
 
 
@@ -206,7 +209,7 @@ def look_up(
         0 for signal, 1 for background.
     target : ndarray of float32, shape (n_events,) or (0,)
     by_class : bool
-    order : ndarray of uint32
+    order : ndarray of unsigned int
         The events, of which those at the places `begin` to `end` are meant; empty for all in their order.
     scale, half : float
         What makes whole numbers: they are multiplied and, half being 0.5, rounded; 0 for others.

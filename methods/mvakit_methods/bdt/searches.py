@@ -73,13 +73,15 @@ class CodeSearch(Search):
         Whether histograms of larger siblings are made by subtraction.
     """
 
+    within = True
+
     def __init__(self, bins: Bins, steps: IntArray, *, subtract: bool) -> None:
         self.bins = bins
         self.steps = steps
         self.data = bins.codes
         self.n_variables = len(bins.codes)
         self.subtract = subtract
-        self._order = np.empty(0, np.uint32)
+        self._order = np.empty(0, np.uint16)
         # Levels take turns with two arrays of histograms, the root always with the first: so neither grows more than it must.
         self._rooms = [np.empty((1, len(bins.codes), MAX_BINS, 3)) for _ in range(2)]
         self._turn = 0
@@ -88,7 +90,7 @@ class CodeSearch(Search):
         self._places: list[int] = []
         self._kept = self._subtracts = False
         self._families: list[tuple[int, int]] = []
-        self._ranges = np.empty((0, 2, 2), np.int64)
+        self._bounds = np.empty((0, 2, 2), np.int64)
 
     def begin(self, view: View, count: npt.NDArray[np.uint8], node: Array) -> None:
         """Begin a tree: weights and products become whole numbers."""
@@ -124,10 +126,10 @@ class CodeSearch(Search):
             listed = np.stack([smaller, ~smaller], axis=1)
         return totals, listed
 
-    def take(self, order: npt.NDArray[np.uint32], ranges: IntArray, team: Team) -> None:  # noqa: ARG002
+    def take(self, order: Array, bounds: IntArray, team: Team) -> None:  # noqa: ARG002
         """Take the lists."""
         self._order = order
-        self._ranges = ranges
+        self._bounds = bounds
 
     def best_cuts(self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team) -> Found:
         """Find the best cut of every variable at every node."""
@@ -158,6 +160,7 @@ class CodeSearch(Search):
         """Make room for the histograms of a level; those of the level above stay."""
         self._parents = self._histograms
         if len(self._rooms[self._turn]) < n:
+            self._rooms[self._turn] = np.empty((0, 0, 0, 0))  # what was there goes first
             self._rooms[self._turn] = np.empty((n, self.n_variables, MAX_BINS, 3))
         self._histograms = self._rooms[self._turn]
         self._turn = 1 - self._turn
@@ -194,15 +197,16 @@ class CodeSearch(Search):
     ) -> None:
         """Fill or subtract the histograms of all nodes."""
         bins = self.bins
-        listed, made = [], []
-        for (above, place), ranges in zip(self._families, self._ranges.tolist(), strict=True):
-            there = [side for side in (0, 1) if ranges[side][0] < ranges[side][1]]
-            listed += [(*ranges[side], place + side) for side in there]
-            if self._subtracts and there:
-                made.append((above, place + there[0], place + 1 - there[0]))
+        made = []
+        there = self._bounds[:, :, 0] < self._bounds[:, :, -1]
+        places = np.array([place for _, place in self._families])[:, None] + [0, 1]
+        if self._subtracts:
+            for (above, _), listed, (left, right) in zip(self._families, there, places.tolist(), strict=True):
+                if listed.any():
+                    made.append((above, left, right) if listed[0] else (above, right, left))
         fill_listed(
-            bins.codes, bins.count, *self._weighted(), self._order, self.view.sums, self._class_weight, self._scale,
-            np.array(listed, np.int64).reshape(-1, 3), np.ones(self.n_variables, np.bool_), begin, end, self._histograms,
+            bins.codes, bins.count, *self._weighted(), self._order, self._bounds[there], places[there], self.view.sums,
+            self._class_weight, self._scale, np.ones(self.n_variables, np.bool_), begin, end, self._histograms,
         )  # fmt: skip
         families = np.array(made, np.int64).reshape(-1, 3)
         subtract(bins.count, families, self._parents, begin, end, self._histograms)
@@ -214,8 +218,8 @@ class CodeSearch(Search):
         """Fill the histograms of one node after the other."""
         for k, (i, side) in enumerate(level.parents):
             fill_listed(
-                self.bins.codes, self.bins.count, *self._weighted(), self._order, self.view.sums, self._class_weight, self._scale,
-                np.array([[*self._ranges[i, side], 0]]), allowed[k], begin, end, self._histograms,
+                self.bins.codes, self.bins.count, *self._weighted(), self._order, self._bounds[i, side : side + 1], np.zeros(1, np.int64),
+                self.view.sums, self._class_weight, self._scale, allowed[k], begin, end, self._histograms,
             )  # fmt: skip
             self._scan(slice(k, k + 1), level, allowed, criterion, min_size, begin, end, found)
 
@@ -262,10 +266,10 @@ class ValueSearch(Search):
         """List all children; their sums will be made of the lists."""
         return None, np.ones((len(chosen), 2), np.bool_)
 
-    def take(self, order: npt.NDArray[np.uint32], ranges: IntArray, team: Team) -> FloatArray:
+    def take(self, order: Array, bounds: IntArray, team: Team) -> FloatArray:
         """Look up the events of the lists, and add them up."""
         self.lists.fill(self.view, self.sums, order, team)
-        self._ranges = ranges
+        self._ranges = ranges = bounds[:, :, [0, -1]]
         totals, sums = np.zeros((len(ranges), 2, 3)), np.empty(3)
         _, weight, product, group = self.lists.arrays()
         for i, side in np.ndindex(*ranges.shape[:2]):

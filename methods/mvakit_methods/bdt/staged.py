@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mvakit_methods.bdt.application import answer, respond
+from mvakit_methods.bdt.application import answer, is_squeezed, respond, squeeze
 from mvakit_methods.bdt.compiled import kernel
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.team import Team, team
@@ -85,8 +85,10 @@ def respond_in_stages(state: BDTState, X: npt.NDArray[np.float32], stages: Seque
         with team() as crew:
             for trees, total in zip(layouts, totals, strict=True):
                 _add_some(replace(trees, root=trees.root[done:n]), X, total, crew)
-        done = n
-        yield answer(state, [total.copy() for total in totals], float(norms[n * state.n_outputs - 1]), X)
+        done, so_far = n, [total.copy() for total in totals]
+        if is_squeezed(state):
+            squeeze(so_far[0])
+        yield answer(state, so_far, float(norms[n * state.n_outputs - 1]), X)
 
 
 def _add_some(trees: FlatTrees, X: npt.NDArray[np.float32], total: FloatArray, crew: Team) -> None:
