@@ -30,9 +30,9 @@ WIDTHS = (64, 64)
 
 
 def network(n_inputs: int, activation: str = "relu"):  # type: ignore[no-untyped-def]
-    from mvakit_methods.keras.session import import_keras
+    from mvakit_methods._keras_session import import_keras
 
-    keras = import_keras()
+    keras = import_keras("PyKeras")
     keras.utils.set_random_seed(1)
     layers = [keras.layers.Dense(width, activation=activation) for width in WIDTHS]
     model = keras.Sequential([keras.Input((n_inputs,)), *layers, keras.layers.Dense(1, activation="sigmoid")])

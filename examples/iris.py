@@ -35,8 +35,10 @@ for fold, loader in enumerate(loaders):
     set_random_seed(1)
     model = Sequential([Input((4,)), Dense(16, activation="tanh"), Dense(3, activation="softmax")])
     model.compile(loss="categorical_crossentropy", optimizer=Adam(0.01), weighted_metrics=["accuracy"])
-    factory.BookMethod(loader, "PyKeras", "PyKeras", "VarTransform=N:NumEpochs=60:BatchSize=10:ValidationSize=15:Verbose=0",
-                       Model=model)
+    # So few flowers are hard to validate with: the last epoch is kept, after some at a lower rate.
+    factory.BookMethod(loader, "PyKeras", "PyKeras",
+                       "VarTransform=D:NumEpochs=60:BatchSize=16:ValidationSize=6:!SaveBestOnly:LearningRateSchedule=40,0.002:"
+                       "Verbose=0", Model=model)
 factory.TrainAllMethods()
 factory.TestAllMethods()
 factory.EvaluateAllMethods()

@@ -15,10 +15,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from mvakit.errors import MethodError, MissingPackageError
 
-__all__ = ["first_line", "import_keras", "quiet", "seeded"]
+__all__ = ["first_line", "import_keras", "numbers_of", "quiet", "seeded", "summary"]
 
 _OLDEST: Final = (3, 10)
 _STANDARD_ERROR: Final = 2
@@ -43,14 +44,14 @@ def import_keras(method: str) -> Any:
     """
     if sys.modules.get("keras") is None:
         if importlib.util.find_spec("keras") is None:
-            raise MissingPackageError(f"training the method {method}", "keras", "keras")
+            raise MissingPackageError(f"the method {method}", "keras", "keras")
         # TensorFlow looks at it for as long as it runs.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         try:
             with _without_chatter(), quiet():
                 importlib.import_module("keras")
         except ModuleNotFoundError as error:
-            raise MissingPackageError(f"training the method {method}", error.name or "tensorflow", "keras") from error
+            raise MissingPackageError(f"the method {method}", error.name or "tensorflow", "keras") from error
     keras = sys.modules["keras"]
     version = keras.__version__
     if tuple(int(word) for word in version.split(".")[:2]) < _OLDEST:
@@ -87,6 +88,12 @@ def _without_chatter() -> Iterator[None]:
                         os.write(_STANDARD_ERROR, line)
     finally:
         os.close(saved)
+
+
+def numbers_of(tensor: Any) -> npt.NDArray[np.float64]:
+    """Return a tensor of any backend as an array."""
+    convert = sys.modules["keras"].ops.convert_to_numpy  # whoever has a tensor has imported it
+    return np.asarray(convert(tensor), dtype=np.float64)
 
 
 def first_line(error: BaseException) -> str:
@@ -131,3 +138,10 @@ def seeded(keras: Any, seed: int) -> Iterator[None]:
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
+
+
+def summary(model: Any) -> str:
+    """Return what ``model.summary()`` prints."""
+    lines: list[str] = []
+    model.summary(print_fn=lambda line, line_break=True: lines.append(line))  # noqa: ARG005 - Keras passes it
+    return "\n".join(lines).rstrip()

@@ -8,11 +8,15 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.errors import OptionError
+from mvakit.columnstore import BLOCK, spans
+from mvakit.dataset import Sample
+from mvakit.errors import MethodError, OptionError
+from mvakit.method import FitContext
+from mvakit.types import AnalysisType
 
-__all__ = ["parse_validation_size", "split_validation"]
+__all__ = ["check_learnable", "parse_validation_size", "sole_class", "validation_mask"]
 
-_SIZE: Final = "a fraction as in '20%' or '0.2', or a number of events as in '100'"
+_SIZE: Final = "a percentage ('20%'), a fraction below 1 ('0.2') or a number of events ('100')"
 
 
 def parse_validation_size(text: str, owner: str, n_events: int | None = None) -> int:
@@ -53,31 +57,69 @@ def parse_validation_size(text: str, owner: str, n_events: int | None = None) ->
     return events
 
 
-def split_validation(
-    class_index: npt.NDArray[np.integer], size: int, seed: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Split the events of a sample into those to train on and those to validate with.
+def validation_mask(class_index: npt.NDArray[np.integer], size: int, seed: int) -> npt.NDArray[np.bool_]:
+    """Return which events of a sample are kept for validation.
 
     TMVA takes the last events of the sample, which are of one class where the sample is in blocks. Here each class gives
-    its share, drawn at random; the shares differ from exact ones by less than one event.
+    its share, drawn at random within each block of `BLOCK` events; the shares of a block differ from exact ones by less
+    than one event.
 
     Parameters
     ----------
     class_index : ndarray of int
+        It may lie in a mapped file.
     size : int
         The number of validation events.
     seed : int
-
-    Returns
-    -------
-    train, validation : ndarray of int
-        Positions in the sample, in its order.
     """
-    order = np.random.default_rng(seed).permutation(len(class_index))
+    mask = np.zeros(len(class_index), np.bool_)
+    for number, rows in enumerate(spans(len(mask), BLOCK)):
+        share = size * rows.stop // len(mask) - size * rows.start // len(mask)
+        mask[rows.start + _drawn(np.asarray(class_index[rows]), share, np.random.default_rng([seed, number]))] = True
+    return mask
+
+
+def _drawn(class_index: npt.NDArray[np.integer], size: int, random: np.random.Generator) -> npt.NDArray[np.intp]:
+    order = random.permutation(len(class_index))
     # An event's rank within its class, as a fraction, sorts all classes into one list that is even in each of its parts.
     rank = np.empty(len(order))
     for index in np.unique(class_index):
         mine = order[class_index[order] == index]
         rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
-    by_rank = order[np.argsort(rank[order], kind="stable")]
-    return np.sort(by_rank[size:]), np.sort(by_rank[:size])
+    return order[np.argsort(rank[order], kind="stable")][:size]
+
+
+def sole_class(class_index: npt.NDArray[np.integer], analysis: AnalysisType) -> npt.NDArray[np.integer]:
+    """Return the classes of events, of which a regression has one whatever its trees are called."""
+    return np.zeros(len(class_index), np.int8) if analysis is AnalysisType.REGRESSION else class_index
+
+
+def check_learnable(train: Sample, learn: npt.NDArray[np.bool_], context: FitContext, owner: str) -> None:
+    """Refuse a training without events, or without those of a class.
+
+    Parameters
+    ----------
+    train : Sample
+    learn : ndarray of bool
+        Which of its events are trained on.
+    context : FitContext
+    owner : str
+        The method, for messages.
+
+    Raises
+    ------
+    MethodError
+        If a sum of weights is not positive.
+    """
+    classes = [""]
+    if context.analysis is not AnalysisType.REGRESSION:
+        classes = [f" of class {name!r}" for name in context.classes]
+    sums = np.zeros(len(classes))
+    for rows in spans(len(train)):
+        index = sole_class(train.class_index[rows][learn[rows]], context.analysis)
+        sums += np.bincount(index, train.weight[rows][learn[rows]], len(classes))
+    for which, total in zip(classes, sums, strict=True):
+        if not total > 0:
+            raise MethodError(
+                f"{owner}: the training events{which} have a sum of weights of {total:g}; it has to be positive"
+            )

@@ -85,5 +85,7 @@ def test_a_deep_network_sees_more_than_a_shallow_one(capsys: pytest.CaptureFixtu
 
 
 def test_higgs_runs_on_a_file_that_is_given(reference: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    area = numbers(printed(capsys, "higgs.py", f"{reference}/data/Higgs_data.root", "12"), r"ROC curve, (\w+): ([\d.]+)")
+    area = numbers(
+        printed(capsys, "higgs.py", f"{reference}/data/Higgs_data.root", "12"), r"ROC curve, (\w+): ([\d.]+)"
+    )
     assert area["deep"] > area["Fisher"] + 0.03

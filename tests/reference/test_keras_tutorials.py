@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uproot
+from mvakit_methods._keras_session import import_keras, quiet
 from mvakit_methods.keras import PyKeras, PyKerasOptions
-from mvakit_methods.keras.session import import_keras, quiet
 from sklearn.metrics import roc_auc_score
 
 from mvakit.dataset import Sample
@@ -39,7 +39,7 @@ def estimates(
     context: FitContext, widths: tuple[int, ...], options: str, train: Sample, X: np.ndarray, folder: Path
 ) -> np.ndarray:
     """Train on normalised inputs and targets, and apply to events."""
-    keras = import_keras()
+    keras = import_keras("PyKeras")
     keras.utils.set_random_seed(1)
     n_outputs = len(context.targets) or len(context.classes)
     hidden = [keras.layers.Dense(n, activation="relu") for n in widths]

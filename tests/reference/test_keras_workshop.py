@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uproot
+from mvakit_methods._keras_session import import_keras, quiet
 from mvakit_methods.keras import PyKeras, PyKerasOptions
-from mvakit_methods.keras.session import import_keras, quiet
 
 from mvakit.dataset import Sample
 from mvakit.method import FitContext
@@ -32,7 +32,7 @@ def events(reference: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def average_responses(signal: np.ndarray, background: np.ndarray, folder: Path, seed: int) -> tuple[float, float]:
     """Train on 4000 events of each class, and average over all events of both trees."""
-    keras = import_keras()
+    keras = import_keras("PyKeras")
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
         [keras.Input((4,)), keras.layers.Dense(64, activation="relu"), keras.layers.Dense(2, activation="softmax")]

@@ -165,25 +165,35 @@ def test_the_inverse_hessian_at_tmva_s_weights(reference):
 # ------------------------------------------------------------------------------------------ deep networks
 
 
+TUTORIAL = (
+    "!H:V:ErrorStrategy=CROSSENTROPY:VarTransform=G:WeightInitialization=XAVIER:InputLayout=1|1|7:BatchLayout=1|128|7:"
+    "Layout=DENSE|64|TANH,DENSE|64|TANH,DENSE|64|TANH,DENSE|64|TANH,DENSE|1|LINEAR:"
+    "TrainingStrategy=LearningRate=1e-3,Momentum=0.9,ConvergenceSteps=10,BatchSize=128,TestRepetitions=1,MaxEpochs=20,"
+    "WeightDecay=1e-4,Regularization=None,Optimizer=ADAM,ADAM_beta1=0.9,ADAM_beta2=0.999,ADAM_eps=1.E-7,"
+    "DropConfig=0.0+0.0+0.0+0.:Architecture=CPU"
+)
+RECOMMENDED = (
+    "VarTransform=G:ValidationSize=5%:Layout=DENSE|256|RELU,DENSE|256|RELU,DENSE|256|RELU,DENSE|1|LINEAR:TrainingStrategy="
+    "LearningRate=1e-3,MaxEpochs=30,TestRepetitions=30,BatchSize=128,DropConfig=0+0.3+0.3+0.3,Regularization=L2,WeightDecay=3e-4|"
+    "LearningRate=2e-4,MaxEpochs=10,TestRepetitions=10,BatchSize=128,DropConfig=0+0.3+0.3+0.3,Regularization=L2,WeightDecay=3e-4"
+)
+
+
 @pytest.mark.keras
 @pytest.mark.slow
-def test_the_deep_network_of_the_higgs_tutorial(reference):
-    """Its layout and strategy reach TMVA's BDT (0.751) plus 0.005; the mean of five seeds is 0.759."""
+@pytest.mark.parametrize(
+    ("options", "least"), [(TUTORIAL, 0.756), (RECOMMENDED, 0.763)], ids=["tutorial", "recommended"]
+)
+def test_deep_networks_on_the_events_of_the_higgs_tutorial(reference, options, least):
+    """TMVA's BDT has 0.751; the means of five seeds are 0.759 and 0.766."""
+    pytest.importorskip("keras")
     run = Run(reference, "higgs", "MLP")
     from mvakit.dataset import DataSet
 
     data = DataSet("dataset", run.model.variables, (), (), ("Signal", "Background"), run.train, run.test)
     found = []
     for seed in (1, 2):
-        model = train(
-            data,
-            "DL",
-            "!H:V:ErrorStrategy=CROSSENTROPY:VarTransform=G:WeightInitialization=XAVIER:InputLayout=1|1|7:"
-            "BatchLayout=1|128|7:Layout=DENSE|64|TANH,DENSE|64|TANH,DENSE|64|TANH,DENSE|64|TANH,DENSE|1|LINEAR:"
-            "TrainingStrategy=LearningRate=1e-3,Momentum=0.9,ConvergenceSteps=10,BatchSize=128,TestRepetitions=1,"
-            "MaxEpochs=20,WeightDecay=1e-4,Regularization=None,Optimizer=ADAM,ADAM_beta1=0.9,ADAM_beta2=0.999,"
-            f"ADAM_eps=1.E-7,DropConfig=0.0+0.0+0.0+0.:Architecture=CPU:RandomSeed={seed}",
-        )
+        model = train(data, "DL", f"{options}:RandomSeed={seed}")
         assert model.analysis is AnalysisType.CLASSIFICATION
         found.append(areas(model, run.test)[0])
-    assert np.mean(found) > 0.756
+    assert np.mean(found) > least

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from mvakit_methods._validation import split_validation
+from mvakit_methods._validation import validation_mask
 from mvakit_methods.bdt import BDT, BDTOptions, team
 from mvakit_methods.bdt import validation as validation_module
 from mvakit_methods.bdt.events import prepare
@@ -179,7 +179,7 @@ def test_without_early_stopping_all_trees_are_kept():
 def test_trees_grow_from_the_other_events_alone():
     train, events = sample(CLASSIFICATION), prepared("Grad")
     held = events.validation
-    np.testing.assert_array_equal(np.flatnonzero(held), split_validation(train.class_index, SIZE, 1)[1])
+    np.testing.assert_array_equal(held, validation_mask(train.class_index, SIZE, 1))
     assert abs(int(held[train.is_signal].sum()) - SIZE // 2) <= 1
     text = "NTrees=5:BoostType=Grad:ExactCuts:nCuts=20"
     _, state = fit(CLASSIFICATION, f"{text}:ValidationSize={SIZE}")
@@ -251,8 +251,8 @@ def test_damaged_records_are_refused(name, text):
     [
         ("TriesEarlyStopping=5", "'TriesEarlyStopping' of BDT is 5 and needs validation events: add ValidationSize"),
         ("TriesEarlyStopping=0:ValidationSize=20%", "1 or more, or a negative number for never; it is 0"),
-        ("ValidationSize=some", "'ValidationSize' of BDT takes a fraction"),
-        ("ValidationSize=100%", "'ValidationSize' of BDT takes a fraction"),
+        ("ValidationSize=some", "'ValidationSize' of BDT takes a percentage"),
+        ("ValidationSize=100%", "'ValidationSize' of BDT takes a percentage"),
         ("ValidationSize=600", "600 of the 600 training events"),
     ],
 )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
-from mvakit_methods._validation import parse_validation_size, split_validation
 from mvakit_methods.dl import DLOptions
 from mvakit_methods.dl.layers import Shape
 from mvakit_methods.dl.layout import input_shape, plan_batch, plan_layers
@@ -40,8 +38,12 @@ def test_a_strategy_with_every_key():
     (other,) = parse_strategy("optimizer=RmsProp,RMSPROP_rho=0.8,ADAM_eps=1e-3,regularization=l1", "DL")
     assert other.parameters == {"rho": 0.8, "eps": 1e-7}
     assert other.without_effect == ("ADAM_eps with Optimizer=RMSPROP", "Regularization without WeightDecay")
-    (old,) = parse_strategy("Repetitions=1,Multithreading=True", "DL")
-    assert old.without_effect == ("Repetitions, which TMVA has retired", "Multithreading, which TMVA has retired")
+
+
+@pytest.mark.parametrize("key", ["Repetitions", "DropRepetitions", "Multithreading", "Renormalize"])
+def test_keys_that_tmva_has_retired(key):
+    (stage,) = parse_strategy(f"{key}=1", "DL")
+    assert stage.without_effect == (f"{key}, which TMVA has retired",)
 
 
 @pytest.mark.parametrize(
@@ -131,18 +133,3 @@ def test_input_layouts_that_are_refused():
         input_shape("1|x|9", "DL", 64)
     with pytest.raises(OptionError, match="with BatchSize=30 and these inputs it is 1[|]30[|]7"):
         plan_batch("1|128|7", "DL", Shape(1, 1, 7), 30)
-
-
-def test_validation_sizes():
-    assert [parse_validation_size(text, "DL", 1000) for text in ("20%", "0.2", "100")] == [200, 200, 100]
-    assert parse_validation_size("20%", "DL") == 0
-    for text in ("100%", "0", "-1", "x", "10.5", "nan"):
-        with pytest.raises(OptionError, match="'ValidationSize' of DL takes"):
-            parse_validation_size(text, "DL")
-    with pytest.raises(OptionError, match="which is 50 of the 50 training events"):
-        parse_validation_size("50", "DL", 50)
-    classes = np.repeat([0, 1, 2], [100, 50, 10])
-    learn, check = split_validation(classes, 32, 1)
-    assert sorted(np.concatenate([learn, check])) == list(range(160))
-    assert np.bincount(classes[check]).tolist() == [20, 10, 2]
-    assert not np.array_equal(check, split_validation(classes, 32, 2)[1])

@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
-from mvakit_methods._validation import split_validation
+from mvakit_methods._validation import validation_mask
 from mvakit_methods.dl import DL, DNN, DLOptions, DNNOptions
 from mvakit_methods.dl.layout import input_shape, plan_layers
 from mvakit_methods.dl.network import DeepNetwork
@@ -60,6 +60,20 @@ def test_headers_are_those_of_tmva(analysis, strategy, loss, output):
     assert Plan(old, context(analysis)).header() == (
         ("InputWidth", "4"), ("Depth", "2"), ("LossFunction", loss), ("OutputFunction", output),
     )  # fmt: skip
+
+
+def test_inputs_and_batches_have_a_layout():
+    strategy = "BatchSize=25"
+    plain, image, batch = (
+        dict(
+            Plan(DLOptions.parse(text, TrainingStrategy=strategy, Layout="RESHAPE|FLAT,LINEAR"), context(n=12)).header()
+        )
+        for text in ("", "InputLayout=2|3|2", "InputLayout=2|3|2:BatchLayout=25|1|12")
+    )
+    assert [plain[f"Input{edge}"] for edge in ("Depth", "Height", "Width")] == ["1", "1", "12"]
+    assert [image[f"Input{edge}"] for edge in ("Depth", "Height", "Width")] == ["2", "3", "2"]
+    assert [image[f"Batch{edge}"] for edge in ("Depth", "Height", "Width")] == ["25", "2", "6"]
+    assert [batch[f"Batch{edge}"] for edge in ("Depth", "Height", "Width")] == ["25", "1", "12"]
 
 
 def test_options_that_are_refused(monkeypatch):
@@ -268,7 +282,7 @@ def test_each_key_changes_the_training(keras, base, key):
     ],
 )  # fmt: skip
 def test_each_option_changes_the_training(keras, change):
-    options = {"RandomSeed": "5", "Layout": "TANH|6,LINEAR", "TrainingStrategy": "MaxEpochs=1,BatchSize=24"}
+    options = {"RandomSeed": "5", "Layout": "TANH|6,LINEAR", "TrainingStrategy": "MaxEpochs=3,BatchSize=24"}
     events = sample(60)
     plain = DL(DLOptions.parse("", **options)).fit(events, context())
     name, _, value = change.partition("=")
@@ -301,10 +315,10 @@ def test_stages_follow_one_another(keras):
 def test_the_best_epoch_is_kept(keras):
     network = fit("MaxEpochs=3,BatchSize=24,LearningRate=50,Optimizer=SGD", "ValidationSize=20")
     events = sample(60)
-    _, check = split_validation(events.class_index, 20, 5)
+    check = validation_mask(events.class_index, 20, 5)
     response = network(events.X[check])[:, 0]
     desired, weight = events.is_signal[check], events.weight[check]
-    loss = -np.sum(weight * np.log(np.where(desired, response, 1 - response))) / len(check)
+    loss = -np.sum(weight * np.log(np.where(desired, response, 1 - response))) / check.sum()
     losses = network.curves[1].y
     assert loss == pytest.approx(losses.min(), rel=1e-4)
     assert losses.argmin() < 2

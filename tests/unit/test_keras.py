@@ -15,12 +15,12 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from mvakit_methods._keras_session import import_keras, quiet
 from mvakit_methods.keras import PyKeras, PyKerasOptions
 from mvakit_methods.keras import method as method_module
 from mvakit_methods.keras.method import PyKerasState
 from mvakit_methods.keras.network import ACTIVATIONS
 from mvakit_methods.keras.onnx_layers import graph_of_dense
-from mvakit_methods.keras.session import import_keras, quiet
 
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MissingPackageError, MvakitWarning, OptionError
@@ -38,7 +38,7 @@ LABELS = ("a", "b", "c")
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("keras")
-    return import_keras()
+    return import_keras("PyKeras")
 
 
 def context(title: str = "Net", labels: tuple[str, ...] = LABELS, **more: Any) -> FitContext:
@@ -446,22 +446,6 @@ def test_what_keras_raises_while_training_becomes_one_sentence(keras, tmp_path, 
     monkeypatch.setattr(keras.Model, "fit", fail)
     with pytest.raises(MethodError, match=r"Keras could not train Net: out of memory$"):
         method.fit(sample(), context())
-
-
-def test_every_class_gives_its_share_to_validation(keras, monkeypatch):
-    from mvakit_methods.keras import stream
-
-    which = np.repeat([0, 1, 2], [700, 290, 10])
-    check = stream.validation_mask(which, 200, seed=4)
-    assert np.bincount(which[check]).tolist() == [140, 58, 2]
-    assert not check[560:700].all()
-    np.testing.assert_array_equal(stream.validation_mask(which, 200, seed=4), check)
-    assert not np.array_equal(stream.validation_mask(which, 200, seed=5), check)
-    # Larger samples give their share block by block.
-    monkeypatch.setattr(stream, "BLOCK", 300)
-    by_block = stream.validation_mask(which, 200, seed=4)
-    assert [int(by_block[begin : begin + 300].sum()) for begin in range(0, 1000, 300)] == [60, 60, 60, 20]
-    assert not np.array_equal(by_block[:100], by_block[300:400])
 
 
 # ---------------------------------------------------------------------------------------- from Keras to NumPy

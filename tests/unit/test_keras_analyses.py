@@ -10,10 +10,10 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from mvakit_methods._keras_session import import_keras, quiet
 from mvakit_methods.keras import PyKeras, PyKerasOptions
 from mvakit_methods.keras.method import PyKerasState
 from mvakit_methods.keras.network import Forward
-from mvakit_methods.keras.session import import_keras, quiet
 from mvakit_methods.ld import LD, LDOptions
 
 from mvakit.dataset import Sample
@@ -32,7 +32,7 @@ CLASSES = ("signal", "qcd", "top")
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("keras")
-    return import_keras()
+    return import_keras("PyKeras")
 
 
 def multiclass(*classes: str) -> FitContext:
@@ -222,7 +222,7 @@ def test_a_class_counts_by_its_weight(keras, tmp_path):
 @pytest.mark.parametrize("targets", [("y",), ("y", "z")])
 def test_a_linear_network_finds_the_weighted_least_squares(keras, tmp_path, targets):
     """Without hidden layers the minimum is known in closed form, from the very events that were not for validation."""
-    from mvakit_methods.keras.stream import validation_mask
+    from mvakit_methods._validation import validation_mask
 
     sample, context = two_targets(), regression(*targets)
     train = Sample(sample.X, sample.class_index, sample.weight, sample.targets[:, : len(targets)])

@@ -14,13 +14,14 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
+from mvakit_methods._keras_session import _without_chatter, first_line, import_keras
 from mvakit_methods.keras import PyKeras, PyKerasOptions
 from mvakit_methods.keras.graph import Graph
 from mvakit_methods.keras.method import PyKerasState
 from mvakit_methods.keras.network import ACTIVATIONS, Forward, activation_function, read_network, write_network
 from mvakit_methods.keras.onnx_layers import graph_of_dense
-from mvakit_methods.keras.options import parse_schedule, parse_validation_size
-from mvakit_methods.keras.session import _without_chatter, first_line, import_keras, need_exporter, set_threads
+from mvakit_methods.keras.options import parse_schedule
+from mvakit_methods.keras.session import need_exporter, set_threads
 
 from mvakit.errors import MethodError, MissingPackageError, OptionError, WeightFileError
 from mvakit.method import DenseLayer, DenseNetwork, FitContext, WeightContext
@@ -99,29 +100,22 @@ def test_schedules_that_are_none(text):
         parse_schedule(text)
 
 
+@pytest.mark.parametrize("words", ["[10,0.01; 20,0.001]", " 10, 0.01;20,0.001 ", "10,0.01;20,0.001"])
+def test_a_schedule_may_have_blanks(words):
+    """Warnings are errors here: blanks in a value are told of where they may be a mistake."""
+    for options in (
+        PyKerasOptions.parse(
+            f"H:!V:learningRateSchedule={words}:GpuOptions=allow_growth=True, memory_limit=9:BatchSize=5"
+        ),
+        PyKerasOptions.parse("GpuOptions=allow_growth=True,memory_limit=9:BatchSize=5", LearningRateSchedule=words),
+    ):
+        assert parse_schedule(options.learning_rate_schedule) == {10: 0.01, 20: 0.001}
+        assert (options.gpu_options, options.batch_size) == ("allow_growth=True,memory_limit=9", 5)
+
+
 def test_an_epoch_has_one_rate():
     with pytest.raises(OptionError, match="epoch 3 twice"):
         parse_schedule("3,0.1;3,0.2")
-
-
-@pytest.mark.parametrize(
-    ("text", "events"), [("20%", 200), ("0.2", 200), ("100", 100), ("1", 1), ("12.5%", 125), ("3.0", 3)]
-)
-def test_validation_sizes(text, events):
-    assert parse_validation_size(text, 1000) == events
-    assert parse_validation_size(text) == 0
-
-
-@pytest.mark.parametrize("text", ["", "x", "%", "-5", "0", "0%", "100%", "2.5", "nan", "inf", "-20%"])
-def test_validation_sizes_that_are_none(text):
-    with pytest.raises(OptionError, match="'ValidationSize' of PyKeras takes a percentage"):
-        parse_validation_size(text)
-
-
-@pytest.mark.parametrize(("text", "n"), [("100", 100), ("5%", 10)])
-def test_validation_leaves_events_to_both(text, n):
-    with pytest.raises(OptionError, match=f"of the {n} training events"):
-        parse_validation_size(text, n)
 
 
 # ----------------------------------------------------------------------------------------------------- network
@@ -449,7 +443,7 @@ def fake_keras(version: str = "3.12.1", backend: str = "jax") -> types.ModuleTyp
 def test_an_old_keras_is_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "keras", fake_keras("3.9.2"))
     with pytest.raises(MethodError, match=r"needs Keras 3\.10 or later; 3\.9\.2 is installed"):
-        import_keras()
+        import_keras("PyKeras")
 
 
 def test_threads_are_tensorflows(monkeypatch):
@@ -478,7 +472,7 @@ def test_a_backend_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(importlib, "import_module", fail)
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "1")
     with pytest.raises(MissingPackageError, match="the method PyKeras needs the package 'tensorflow'"):
-        import_keras()
+        import_keras("PyKeras")
 
 
 def test_without_keras_the_extra_is_named(monkeypatch):

@@ -88,9 +88,9 @@ def test_the_graph_is_for_many_events_where_there_is_a_runtime(monkeypatch):
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("keras")
-    from mvakit_methods.keras.session import import_keras
+    from mvakit_methods._keras_session import import_keras
 
-    return import_keras()
+    return import_keras("PyKeras")
 
 
 def joined(keras):
@@ -149,8 +149,8 @@ def layers_of(keras, name: str) -> list[Any]:
     ["joined", "images", "channels by themselves", "groups", "series", "long memory", "gates", "recurrent", "scales"],
 )
 def test_a_model_and_its_graph_agree(keras, name):
+    from mvakit_methods._keras_session import quiet
     from mvakit_methods.keras.onnx_layers import graph_of_model
-    from mvakit_methods.keras.session import quiet
 
     keras.utils.set_random_seed(4)
     model = (

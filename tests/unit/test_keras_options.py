@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from mvakit_methods._keras_session import import_keras, quiet
 from mvakit_methods.keras import PyKeras, PyKerasOptions
 from mvakit_methods.keras.options import GpuOptions, parse_gpu_options
-from mvakit_methods.keras.session import import_keras, quiet, set_gpus, set_threads
+from mvakit_methods.keras.session import set_gpus, set_threads
 
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, OptionError
@@ -30,7 +31,7 @@ KERAS2 = Path(__file__).parent / "keras2"
 @pytest.fixture(scope="module")
 def keras():
     pytest.importorskip("keras")
-    return import_keras()
+    return import_keras("PyKeras")
 
 
 def context(title: str = "Net", **more: Any) -> FitContext:
@@ -79,6 +80,15 @@ def test_leaving_an_option_out_changes_the_losses(keras, options):
 def test_sizes_of_validation_are_the_same_however_they_are_given(keras):
     losses = [record(trained(network(keras), f"NumEpochs=1:ValidationSize={s}")[1]) for s in ("25%", "0.25", "100")]
     assert losses[0] == losses[1] == losses[2]
+
+
+def test_one_keras_is_left(keras, caplog):
+    with caplog.at_level("WARNING"):
+        for options in ("", "tf.keras", "tf.keras=true"):
+            PyKeras(PyKerasOptions.parse(options, Model=network(keras))).check(context())
+        assert not caplog.text
+        PyKeras(PyKerasOptions.parse("!tf.keras", Model=network(keras))).check(context())
+    assert "!tf.keras changes nothing: there is one Keras since Keras 3" in caplog.text
 
 
 # ------------------------------------------------------------------------------------------------------- GPUs
@@ -423,14 +433,15 @@ def test_damaged_files_of_keras_2_are_refused(keras, tmp_path, attribute, text, 
 
 BACKEND = """
 import numpy as np
+from mvakit_methods._keras_session import import_keras
+from mvakit_methods.dl import DL, DLOptions
 from mvakit_methods.keras import PyKeras, PyKerasOptions
-from mvakit_methods.keras.session import import_keras
 from mvakit.dataset import Sample
 from mvakit.method import FitContext
 from mvakit.types import AnalysisType
 from mvakit.variables import define
 
-keras = import_keras()
+keras = import_keras("PyKeras")
 assert keras.backend.backend() == {backend!r}
 which = np.arange(400) % 2
 X = (np.random.default_rng(0).normal(size=(400, 16)) + which[:, None]).astype(np.float32)
@@ -443,6 +454,12 @@ for layers in ([keras.layers.Reshape((4, 4, 1)), keras.layers.Conv2D(3, 2), kera
     state = method.fit(Sample(X, which, np.ones(400)), context)
     response = method.predict(state, X)
     assert response[which == 0].mean() > response[which == 1].mean() + 0.3
+strategy = "MaxEpochs=2,BatchSize=16,LearningRate=0.02,DropConfig=0.1|MaxEpochs=1,BatchSize=32,Optimizer=SGD"
+deep = DL(DLOptions.parse("RandomSeed=1", Layout="CONV|2|2|2|1|1|0|0|RELU,RESHAPE|FLAT,TANH|8,LINEAR",
+                          InputLayout="1|4|4", TrainingStrategy=strategy))
+deep.check(context)
+response = deep.predict(deep.fit(Sample(X, which, np.ones(400)), context), X)
+assert response[which == 0].mean() > response[which == 1].mean() + 0.3
 """
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from mvakit_methods.keras.session import import_keras
+from mvakit_methods._keras_session import import_keras
 
 from mvakit.columnstore import Space
 from mvakit.dataset import Sample
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.keras
 @pytest.fixture
 def stream(monkeypatch):
     pytest.importorskip("keras")
-    import_keras()
-    from mvakit_methods.keras import stream as module
+    import_keras("PyKeras")
+    from mvakit_methods import _stream as module
 
     monkeypatch.setattr(module, "_CHUNK", 16)
     # Pools of three chunks, of events of 2 inputs, 1 output and a weight.
@@ -92,7 +92,7 @@ def test_it_is_told_how_far_an_epoch_is(stream):
 
 
 def test_a_network_learns_the_same_from_mapped_events(stream, tmp_path):
-    keras = import_keras()
+    keras = import_keras("PyKeras")
     from mvakit_methods.keras import PyKeras, PyKerasOptions
 
     from mvakit.method import FitContext

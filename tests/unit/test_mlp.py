@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from mvakit_methods._network import fast_tanh, open_fast_tanh, rows_per_block
 from mvakit_methods.mlp import MLP, MLPOptions
+from mvakit_methods.mlp.options import hidden_widths
 
-from mvakit.errors import WeightFileError
+from mvakit.errors import MethodError, WeightFileError
 from mvakit.method import WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import define
@@ -345,3 +346,17 @@ def test_the_options_are_those_of_tmva():
     ):  # fmt: skip
         assert known[name].default == default
         assert known[name].help
+
+
+def test_hidden_layers():
+    assert hidden_widths("N+5, 10,n-1,N", 4) == (9, 10, 3, 4)
+    for text, wrong in (
+        ("N,", "''"),
+        ("5+N", "'5[+]N'"),
+        ("0", "'0'"),
+        ("N-4", "'N-4'"),
+        ("+3", "'[+]3'"),
+        ("9999999", "'9"),
+    ):
+        with pytest.raises(MethodError, match=f"'HiddenLayers' is .*, of which {wrong}"):
+            hidden_widths(text, 4)

@@ -12,7 +12,6 @@ import pytest
 from mvakit_methods._trandom3 import TRandom3, seed_or_entropy
 from mvakit_methods.mlp import MLP, MLPOptions
 from mvakit_methods.mlp.objective import Events, Objective
-from mvakit_methods.mlp.options import hidden_widths
 from mvakit_methods.mlp.propagation import CODES, COMBINATION_CODES, propagate_epoch, shuffle
 from mvakit_methods.mlp.quasi_newton import QuasiNewton, inverse_hessian, regulator_groups
 from mvakit_methods.mlp.sampling import Convergence, Sampling
@@ -255,20 +254,6 @@ def test_convergence():
 # -------------------------------------------------------------------------------------------- the options
 
 
-def test_hidden_layers():
-    assert hidden_widths("N+5, 10,n-1,N", 4) == (9, 10, 3, 4)
-    for text, wrong in (
-        ("N,", "''"),
-        ("5+N", "'5[+]N'"),
-        ("0", "'0'"),
-        ("N-4", "'N-4'"),
-        ("+3", "'[+]3'"),
-        ("9999999", "'9"),
-    ):
-        with pytest.raises(MethodError, match=f"'HiddenLayers' is .*, of which {wrong}"):
-            hidden_widths(text, 4)
-
-
 @pytest.mark.parametrize(
     ("base", "change"),
     [
@@ -303,6 +288,7 @@ def test_hidden_layers():
         ("TrainingMethod=BFGS:NCycles=30", "ResetStep=2"),
         ("TrainingMethod=BFGS", "Tau=5"),
         ("TrainingMethod=BFGS:NCycles=80", "UseRegulator"),
+        ("TrainingMethod=BFGS:NCycles=80:UseRegulator", "UpdateLimit=0"),
     ],
 )
 def test_each_option_changes_the_training(base, change):
@@ -376,6 +362,12 @@ def test_the_file_says_what_was_minimised(analysis, text, estimator, output):
     assert state.inverse_hessian.shape == (sum(w.size for w in state.weights),) * 2
 
 
+def test_errors_are_kept_where_they_are_asked_for():
+    for text, kept in (("", False), ("CalculateErrors", True), ("TrainingMethod=BFGS:UseRegulator", True)):
+        state = train_perceptron(MLPOptions.parse(f"NCycles=2:{text}"), sample(), context())
+        assert (state.inverse_hessian is not None) == kept
+
+
 # ------------------------------------------------------------------------------------------ what is told
 
 
@@ -402,6 +394,14 @@ def test_what_is_refused():
         ("BatchSize=9", "BatchSize changes nothing with BPMode=sequential"),
         ("UseRegulator", "UseRegulator changes nothing of the weights with TrainingMethod=BP"),
         ("SamplingEpoch=0.3", "SamplingEpoch changes nothing without Sampling"),
+        ("SamplingTesting", "SamplingTesting changes nothing without Sampling"),
+        ("!SamplingTraining:Sampling=0.5", "Sampling changes nothing without SamplingTraining or SamplingTesting"),
+        ("TrainingMethod=BFGS:UpdateLimit=5", "UpdateLimit changes nothing without UseRegulator"),
+        ("ConvergenceImprove=9", "ConvergenceImprove changes nothing without ConvergenceTests"),
+        (
+            "ConvergenceImprove=-1:ConvergenceTests=1",
+            "ConvergenceTests changes nothing with a negative ConvergenceImprove",
+        ),
     ],
 )
 def test_what_changes_nothing_is_told(caplog, text, told):

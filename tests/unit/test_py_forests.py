@@ -285,6 +285,13 @@ def test_other_answers_are_not_kept(monkeypatch):
         PyRandomForest(PyRandomForestOptions()).fit(sample(), context())
 
 
+@pytest.mark.parametrize(("kind", "said"), [(PyRandomForest, "Done"), (PyGTB, "Train Loss")])
+def test_what_scikit_learn_prints(kind, said, capfd):
+    for verbose in (0, 1):
+        kind(kind.options_type.parse(f"NEstimators=3:Verbose={verbose}")).fit(sample(), context())
+        assert (said in "".join(capfd.readouterr())) == bool(verbose)
+
+
 def test_out_of_bag_events_and_progress(caplog):
     from mvakit.progress import Messenger
 

@@ -12,7 +12,7 @@ from mvakit.errors import MethodError
 from mvakit.method import FitContext
 from mvakit.progress import Messenger
 from mvakit.types import AnalysisType
-from mvakit_methods._validation import parse_validation_size, split_validation
+from mvakit_methods._validation import parse_validation_size, validation_mask
 from mvakit_methods.bdt.options import BDTOptions
 from mvakit_methods.bdt.preselection import Preselection, find_preselection
 
@@ -138,10 +138,8 @@ def _draw_validation(group: npt.NDArray[np.uint8], options: BDTOptions) -> Mask:
     """Draw the events that validate the forest, of each class its share."""
     if not options.validation_size:
         return np.zeros(0, np.bool_)
-    chosen = np.zeros(len(group), np.bool_)
     size = parse_validation_size(options.validation_size, "BDT", len(group))
-    chosen[split_validation(group, size, options.random_seed)[1]] = True
-    return chosen
+    return validation_mask(group, size, options.random_seed)
 
 
 def _check_validation(total: float, name: str, options: BDTOptions) -> None:

@@ -15,6 +15,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
+from mvakit_methods._keras_session import numbers_of
 from mvakit_methods.dl.layers import BatchNorm, Conv, Dense, MaxPool, Reshape, Shape
 from mvakit_methods.dl.layout import (
     ConvPlan,
@@ -193,7 +194,7 @@ def trained_layers(plans: Sequence[LayerPlan], model: Any) -> tuple[Layer, ...]:
             layers.append(MaxPool(plan.inputs, plan.filter, plan.stride))
             continue
         found = model.get_layer(f"layer_{index}")
-        arrays = [np.asarray(keras.ops.convert_to_numpy(w), dtype=np.float64) for w in found.weights]
+        arrays = [numbers_of(w) for w in found.weights]
         if isinstance(plan, DensePlan):
             layers.append(Dense(np.ascontiguousarray(arrays[0].T), arrays[1], plan.activation))
         elif isinstance(plan, ConvPlan):

@@ -6,7 +6,7 @@ Imported only when something trains, so that Keras may be imported at the top.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -18,16 +18,15 @@ from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MvakitWarning
 from mvakit.method import Curve, FitContext
 from mvakit.types import AnalysisType
-from mvakit_methods._keras_session import first_line
-from mvakit_methods._validation import split_validation
+from mvakit_methods._keras_session import first_line, summary
+from mvakit_methods._stream import Stream, feed, steps
+from mvakit_methods._validation import check_learnable, sole_class, validation_mask
 from mvakit_methods.dl.building import build_model, trained_layers
 from mvakit_methods.dl.layout import LayerPlan
 from mvakit_methods.dl.network import Layer
 from mvakit_methods.dl.strategy import Stage
 
 __all__ = ["Task", "train_network"]
-
-FloatArray = npt.NDArray[np.float64]
 
 # Steps that TensorFlow makes before it comes back; it changes nothing but the time that is lost between steps.
 _STEPS_AT_ONCE: Final = 16
@@ -93,6 +92,10 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unus
         self.total = sum(stage.max_epochs for stage in task.stages)
         self.without = 0
 
+    def within_epoch(self, epoch: int, fraction: float) -> None:
+        """Move the progress bar within a long epoch."""
+        self.context.tick(self.before + epoch + fraction, self.total, f"epoch {self.best.epochs + 1}")
+
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Record an epoch, keep it if it is the best, and stop if there is no hope of a better one."""
         values = {name: float(value) for name, value in (logs or {}).items()}
@@ -121,45 +124,36 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc, name-defined, unus
 def train_network(task: Task, train: Sample, context: FitContext) -> tuple[tuple[Layer, ...], tuple[Curve, ...]]:
     """Train a network and return its layers and what was recorded.
 
-    An interrupt (Ctrl-C) ends the training; the best epoch so far is kept.
+    Events are streamed, from mapped files as well. An interrupt (Ctrl-C) ends the training; the best epoch so far is kept.
 
     Raises
     ------
     MethodError
         If there are no events to train on, or none of a class, the loss stops being a number, or Keras fails.
     """
-    regression = context.analysis is AnalysisType.REGRESSION
-    classes = np.zeros_like(train.class_index) if regression else train.class_index
-    learn, check = split_validation(classes, task.validation, task.seed)
-    _check_weights(classes[learn], train.weight[learn], context, task.owner)
-    context.log.info(f"{len(learn)} events to train on and {len(check)} to validate with")
-    desired = _desired(train, context)
-
-    def columns(events: npt.NDArray[np.intp]) -> tuple[npt.NDArray[np.float32], ...]:
-        return train.X[events], desired[events], train.weight[events].astype(np.float32)
-
+    check = validation_mask(sole_class(train.class_index, context.analysis), task.validation, task.seed)
+    check_learnable(train, ~check, context, task.owner)
+    n_outputs = None if context.analysis is AnalysisType.REGRESSION else task.plans[-1].output.width
+    # How validation events are batched changes nothing but the time it takes.
+    validate = Stream(train, check, n_outputs, False, _VALIDATION_BATCH)
+    context.log.info(f"{len(train) - len(validate)} events to train on and {len(validate)} to validate with")
     best = _Best()
     model: Any = None
     before = 0
-    learning, checking = columns(learn), columns(check)
     for number, stage in enumerate(task.stages):
         carried = model.get_weights() if model is not None and best.weights is None else best.weights
-        model = _stage_model(task, stage, number, len(learn))
+        model = _stage_model(task, stage, number, len(train) - len(validate))
         if carried is not None:
             model.set_weights(carried)
         if best.weights is not None:
             # The penalty of this stage belongs to what its epochs are compared with.
-            best.loss = float(
-                model.evaluate(
-                    checking[0], checking[1], sample_weight=checking[2], batch_size=_VALIDATION_BATCH, verbose=0
-                )
-            )
+            best.loss = float(model.evaluate(feed(validate), steps=steps(validate), verbose=0))
         if number == 0:
-            lines: list[str] = []
-            model.summary(print_fn=lambda line, line_break=True, lines=lines: lines.append(line))  # noqa: ARG005
-            context.log.detail("\n".join(lines))
+            context.log.info(summary(model))
         watch = _Watch(stage, best, task, context, before)
-        if not _fit(model, stage, learning, checking, watch):
+        # The order of the batches is another one in each stage.
+        learn = Stream(train, ~check, n_outputs, False, stage.batch_size, task.seed + number, watch.within_epoch)
+        if not _fit(model, stage, learn, validate, watch):
             break
         before += stage.max_epochs
     if best.weights is not None:
@@ -187,7 +181,7 @@ def _stage_model(task: Task, stage: Stage, number: int, events: int) -> Any:
         steps_per_execution=min(steps, _STEPS_AT_ONCE) if keras.backend.backend() == "tensorflow" else 1,
         jit_compile=False,
     )
-    # The order of the batches is another one in each stage.
+    # What is dropped is another choice in each stage.
     keras.utils.set_random_seed((task.seed + number) % 2**32)
     return model
 
@@ -226,22 +220,20 @@ def _loss(letter: str, output: str) -> Any:
     return squares
 
 
-def _fit(model: Any, stage: Stage, learn: Sequence[Any], check: Sequence[Any], watch: _Watch) -> bool:
+def _fit(model: Any, stage: Stage, learn: Stream, validate: Stream, watch: _Watch) -> bool:
     """Train for a stage; return False where it was interrupted."""
     context, task = watch.context, watch.task
     try:
         with keras.device(task.device):
             model.fit(
-                learn[0],
-                learn[1],
-                sample_weight=learn[2],
-                batch_size=stage.batch_size,
+                feed(learn),
+                shuffle=False,  # the stream does that
+                steps_per_epoch=steps(learn),
                 epochs=stage.max_epochs,
                 verbose=0,
-                validation_data=tuple(check),
+                validation_data=feed(validate),
+                validation_steps=steps(validate),
                 validation_freq=stage.test_repetitions,
-                # How validation events are batched changes nothing but the time it takes.
-                validation_batch_size=_VALIDATION_BATCH,
                 callbacks=[watch],
             )
     except KeyboardInterrupt:
@@ -257,27 +249,6 @@ def _fit(model: Any, stage: Stage, learn: Sequence[Any], check: Sequence[Any], w
     except Exception as error:
         raise MethodError(f"{task.owner}: Keras could not train {context.title}: {first_line(error)}") from error
     return True
-
-
-def _desired(train: Sample, context: FitContext) -> npt.NDArray[np.float32]:
-    if context.analysis is AnalysisType.REGRESSION:
-        return train.targets
-    if context.analysis is AnalysisType.MULTICLASS:
-        return np.asarray(np.equal.outer(train.class_index, np.arange(len(context.classes))), dtype=np.float32)
-    return train.is_signal.astype(np.float32)[:, np.newaxis]
-
-
-def _check_weights(class_index: npt.NDArray[np.integer], weight: FloatArray, context: FitContext, owner: str) -> None:
-    """Refuse a training without events, or without those of a class."""
-    names = [""]
-    if context.analysis is not AnalysisType.REGRESSION:
-        names = [f" of class {name!r}" for name in context.classes]
-    for index, name in enumerate(names):
-        total = float(weight[class_index == index].sum())
-        if not total > 0:
-            raise MethodError(
-                f"{owner}: the training events{name} have a sum of weights of {total:g}; it has to be positive"
-            )
 
 
 def _curves(best: _Best) -> tuple[Curve, ...]:

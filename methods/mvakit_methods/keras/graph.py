@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import MissingPackageError, WeightFileError
-from mvakit_methods.keras.session import first_line, need_exporter, quiet
+from mvakit_methods._keras_session import first_line, quiet
+from mvakit_methods.keras.session import need_exporter
 
 __all__ = ["Graph", "export_graph", "has_runtime"]
 

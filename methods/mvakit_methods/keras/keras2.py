@@ -40,7 +40,7 @@ def rewritten(path: Path, folder: Path) -> Path:
     OSError
         If it is no HDF5 file.
     """
-    import h5py  # type: ignore[import-untyped, unused-ignore]
+    import h5py
 
     with h5py.File(path, "r") as file:
         version = _text(file.attrs.get("keras_version", "2"))

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.method import DenseLayer, DenseNetwork
+from mvakit_methods._keras_session import numbers_of, quiet
 from mvakit_methods.keras.network import ACTIVATIONS, Forward
-from mvakit_methods.keras.session import quiet
 
 __all__ = ["dense_network"]
 
@@ -99,7 +99,7 @@ def dense_network(model: Any, n_inputs: int) -> DenseNetwork | None:
                 _add(chain, layer)
         except _NotDenseError:
             return None
-        expected = np.asarray(model(inputs, training=False))
+        expected = numbers_of(model(inputs, training=False)).astype(np.float32)
     network = chain.finish()
     with np.errstate(over="ignore"):  # what the model takes for infinite
         found = Forward(network)(inputs).astype(np.float32)
@@ -148,8 +148,8 @@ def _add(chain: _Chain, layer: Any) -> None:
     if not type(layer).__module__.startswith("keras."):
         raise _NotDenseError
     if kind == "Dense":
-        bias = _array(layer.bias) if layer.use_bias else np.zeros(layer.units)
-        chain.dense(_array(layer.kernel), bias, "linear")
+        bias = numbers_of(layer.bias) if layer.use_bias else np.zeros(layer.units)
+        chain.dense(numbers_of(layer.kernel), bias, "linear")
         chain.activation(_name(layer.activation))
     elif kind == "Activation":
         chain.activation(_name(layer.activation))
@@ -162,25 +162,19 @@ def _add(chain: _Chain, layer: Any) -> None:
     elif kind == "ELU":
         chain.activation(f"elu({float(layer.alpha)!r})")
     elif kind == "BatchNormalization":
-        scale = 1.0 / np.sqrt(_array(layer.moving_variance) + layer.epsilon)
+        scale = 1.0 / np.sqrt(numbers_of(layer.moving_variance) + layer.epsilon)
         if layer.scale:
-            scale = scale * _array(layer.gamma)
-        shift = -_array(layer.moving_mean) * scale
-        chain.affine(scale, shift + _array(layer.beta) if layer.center else shift)
+            scale = scale * numbers_of(layer.gamma)
+        shift = -numbers_of(layer.moving_mean) * scale
+        chain.affine(scale, shift + numbers_of(layer.beta) if layer.center else shift)
     elif kind == "Normalization" and not layer.invert:
         # Keras divides by the standard deviation, held above its smallest number.
-        deviation = np.maximum(np.sqrt(_array(layer.variance)), keras.backend.epsilon()).ravel()
-        chain.affine(1.0 / deviation, -_array(layer.mean).ravel() / deviation)
+        deviation = np.maximum(np.sqrt(numbers_of(layer.variance)), keras.backend.epsilon()).ravel()
+        chain.affine(1.0 / deviation, -numbers_of(layer.mean).ravel() / deviation)
     elif kind == "Rescaling":
-        chain.affine(_array(layer.scale), _array(layer.offset))
+        chain.affine(numbers_of(layer.scale), numbers_of(layer.offset))
     elif kind not in _IDENTITIES:
         raise _NotDenseError
-
-
-def _array(values: Any) -> FloatArray:
-    import keras
-
-    return np.asarray(keras.ops.convert_to_numpy(values), dtype=np.float64)
 
 
 def _name(activation: object) -> str:

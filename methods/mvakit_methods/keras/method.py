@@ -19,19 +19,14 @@ from mvakit.errors import MissingPackageError, MvakitError, WeightFileError
 from mvakit.method import Capabilities, Curve, DenseNetwork, FitContext, Method, MethodOptions, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.weightfile import attribute, child, int_attribute, numbers, text_numbers
+from mvakit_methods._keras_session import first_line, import_keras, numbers_of, quiet, seeded
+from mvakit_methods._validation import parse_validation_size
 from mvakit_methods.keras.graph import Graph, export_graph, has_runtime
 from mvakit_methods.keras.network import Forward, read_network, write_network
 from mvakit_methods.keras.onnx_format import check_graph
 from mvakit_methods.keras.onnx_layers import graph_of_dense
-from mvakit_methods.keras.options import PyKerasOptions, parse_gpu_options, parse_schedule, parse_validation_size
-from mvakit_methods.keras.session import (
-    first_line,
-    import_keras,
-    quiet,
-    seeded,
-    set_gpus,
-    set_threads,
-)
+from mvakit_methods.keras.options import PyKerasOptions, parse_gpu_options, parse_schedule
+from mvakit_methods.keras.session import set_gpus, set_threads
 from mvakit_methods.keras.user_code import custom_objects_of
 from mvakit_methods.keras.user_model import check_model, open_model, output_counts
 
@@ -97,7 +92,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         MethodError
             If the model is missing, unreadable, not compiled, or does not fit the variables and the classes or targets.
         """
-        parse_validation_size(self.options.validation_size)
+        parse_validation_size(self.options.validation_size, self.name)
         gpus = parse_gpu_options(self.options.gpu_options)
         schedule = parse_schedule(self.options.learning_rate_schedule)
         trained = self.options.filename_trained_model
@@ -105,13 +100,15 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
             self._check_target(Path(trained))
         from mvakit_methods.keras.layers import dense_network
 
-        import_keras()
+        keras = import_keras(self.name)
+        if not self.options.tf_keras:
+            context.log.warning("the option !tf.keras changes nothing: there is one Keras since Keras 3")
         set_threads(self.options.num_threads, self.refuse)
         set_gpus(gpus, self.refuse, context.log)
         if self.options.tensor_board and importlib.util.find_spec("tensorboard") is None:
             raise MissingPackageError("the option TensorBoard of PyKeras", "tensorboard", "keras")
         # Keras draws from Python's generator when it makes layers; the user's own draws stay as they would have been.
-        with seeded(self.options.random_seed):
+        with seeded(keras, self.options.random_seed):
             model, name = self._open(context)
             check_model(model, name, context)
             if schedule:
@@ -184,9 +181,9 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
         """
         from mvakit_methods.keras.layers import dense_network
 
-        import_keras()
+        keras = import_keras(self.name)
         set_threads(self.options.num_threads, self.refuse)
-        with seeded(self.options.random_seed):
+        with seeded(keras, self.options.random_seed):
             from mvakit_methods.keras.training import archive, save_model, train_model
 
             model, name = self._open(context)
@@ -211,7 +208,7 @@ class PyKeras(Method[PyKerasOptions, PyKerasState]):
 
     def _compare(self, model: Any, graph: Graph, X: npt.NDArray[np.float32]) -> None:
         with quiet():
-            expected = np.asarray(model(X, training=False), dtype=np.float64)
+            expected = numbers_of(model(X, training=False))
         scale = float(np.abs(expected).max(initial=1.0))
         if not np.allclose(graph(X), expected, rtol=1e-3, atol=1e-4 * scale):
             raise self.refuse(

@@ -17,10 +17,13 @@ from mvakit.options import option
 if TYPE_CHECKING:
     from mvakit_methods.keras.user_model import GivenModel
 
-__all__ = ["GpuOptions", "PyKerasOptions", "parse_gpu_options", "parse_schedule", "parse_validation_size"]
+__all__ = ["GpuOptions", "PyKerasOptions", "parse_gpu_options", "parse_schedule"]
 
 _SCHEDULE: Final = "pairs of an epoch, counted from 0, and a rate, as in '50,0.01;70,0.005'"
-_SIZE: Final = "a percentage ('20%'), a fraction below 1 ('0.2') or a number of events ('100')"
+
+# Blanks mean nothing in these.
+_LISTS: Final = frozenset({"learningrateschedule", "gpuoptions"})
+_LIST: Final = re.compile(rf"(?:^|:)\s*(?:{'|'.join(sorted(_LISTS))})\s*=[^:]*", re.IGNORECASE)
 
 _GPU: Final = {
     "allow_growth": "true|false",
@@ -139,6 +142,10 @@ class PyKerasOptions(MethodOptions):
             raise OptionError(
                 f"the keyword 'CustomObjects' of PyKeras takes a dictionary of names and objects, not {custom!r}"
             )
+        text = _LIST.sub(lambda match: "".join(match[0].split()), text)
+        for key, value in keywords.items():
+            if key.lower() in _LISTS and isinstance(value, str):
+                keywords[key] = "".join(value.split())
         options = super().parse(text, owner=owner, **keywords)
         if model is not None:
             from mvakit_methods.keras.user_model import GivenModel
@@ -200,39 +207,3 @@ def parse_schedule(text: str) -> dict[int, float]:
             raise OptionError(f"the option 'LearningRateSchedule' of PyKeras sets the rate of epoch {epoch} twice")
         schedule[epoch] = rate
     return schedule
-
-
-def parse_validation_size(text: str, n_events: int | None = None) -> int:
-    """Read the number of validation events out of `n_events` training events.
-
-    Parameters
-    ----------
-    text : str
-        ``20%`` and ``0.2`` are a fifth, ``100`` is a hundred events.
-    n_events : int, optional
-        Without it, only the form is checked and 0 returned.
-
-    Raises
-    ------
-    OptionError
-        If it is none of these forms, or leaves nothing to validate or to train on.
-    """
-    word = text.strip()
-    percent = word.endswith("%")
-    try:
-        size = float(word.removesuffix("%")) / (100 if percent else 1)
-    except ValueError:
-        size = math.nan
-    # From 1 on a plain number counts events.
-    counted = not percent and size >= 1
-    if not 0 < size < math.inf or (percent and size >= 1) or (counted and not size.is_integer()):
-        raise OptionError(f"the option 'ValidationSize' of PyKeras takes {_SIZE}, not {text!r}")
-    if n_events is None:
-        return 0
-    events = int(size) if counted else int(size * n_events)
-    if not 0 < events < n_events:
-        raise OptionError(
-            f"the option 'ValidationSize' of PyKeras is {text!r}, which is {events} of the {n_events} training events; "
-            "some are needed for validation and some for training"
-        )
-    return events

@@ -16,15 +16,15 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.columnstore import spans
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MvakitWarning
 from mvakit.files import written_aside
 from mvakit.method import FitContext
 from mvakit.types import AnalysisType
-from mvakit_methods.keras.options import PyKerasOptions, parse_schedule, parse_validation_size
-from mvakit_methods.keras.session import first_line, quiet
-from mvakit_methods.keras.stream import Stream, feed, steps, validation_mask
+from mvakit_methods._keras_session import first_line, quiet, summary
+from mvakit_methods._stream import Stream, feed, steps
+from mvakit_methods._validation import check_learnable, parse_validation_size, sole_class, validation_mask
+from mvakit_methods.keras.options import PyKerasOptions, parse_schedule
 from mvakit_methods.keras.user_model import is_sparse, last_activation
 
 __all__ = ["archive", "save_model", "train_model"]
@@ -150,11 +150,11 @@ def train_model(
     """
     regression = context.analysis is AnalysisType.REGRESSION
     check = validation_mask(
-        np.zeros_like(train.class_index) if regression else train.class_index,
-        parse_validation_size(options.validation_size, len(train)),
+        sole_class(train.class_index, context.analysis),
+        parse_validation_size(options.validation_size, "PyKeras", len(train)),
         options.random_seed,
     )
-    _check_weights(train, ~check, context)
+    check_learnable(train, ~check, context, "PyKeras")
     if regression:
         _check_range(model, train, context)
     n_outputs = None if regression else int(model.outputs[0].shape[1])
@@ -202,29 +202,6 @@ def train_model(
         loss = watch.record["val_loss"][epoch - 1]
         context.log.info(f"{watch.epochs} epochs; kept is epoch {epoch}, with a validation loss of {loss:.5g}")
     return tuple((name, np.array(values)) for name, values in watch.record.items())
-
-
-def summary(model: Any) -> str:
-    """Return what ``model.summary()`` prints."""
-    lines: list[str] = []
-    model.summary(print_fn=lambda line, line_break=True: lines.append(line))  # noqa: ARG005 - Keras passes it
-    return "\n".join(lines).rstrip()
-
-
-def _check_weights(train: Sample, mask: npt.NDArray[np.bool_], context: FitContext) -> None:
-    """Refuse a training without events, or without those of a class."""
-    classes = [""]
-    if context.analysis is not AnalysisType.REGRESSION:
-        classes = [f" of class {name!r}" for name in context.classes]
-    sums = np.zeros(len(classes))
-    for rows in spans(len(train)):
-        index = train.class_index[rows][mask[rows]] if len(classes) > 1 else np.zeros(mask[rows].sum(), np.intp)
-        sums += np.bincount(index, train.weight[rows][mask[rows]], len(classes))
-    for owner, total in zip(classes, sums, strict=True):
-        if not total > 0:
-            raise MethodError(
-                f"PyKeras: the training events{owner} have a sum of weights of {total:g}; it has to be positive"
-            )
 
 
 def _check_range(model: Any, train: Sample, context: FitContext) -> None:

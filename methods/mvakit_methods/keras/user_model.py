@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from mvakit.errors import MethodError, did_you_mean
 from mvakit.method import FitContext, WeightContext
 from mvakit.types import AnalysisType
+from mvakit_methods._keras_session import first_line, numbers_of, quiet
 from mvakit_methods.keras.keras2 import rewritten
-from mvakit_methods.keras.session import first_line, quiet
 
-__all__ = ["GivenModel", "check_model", "encode_classes", "is_sparse", "last_activation", "open_model", "output_counts"]
+__all__ = ["GivenModel", "check_model", "is_sparse", "last_activation", "open_model", "output_counts"]
 
 _SUFFIXES: Final = frozenset({".keras", ".h5", ".hdf5"})
 
@@ -178,7 +177,7 @@ def _check_outputs(model: Any, owner: str, context: FitContext) -> None:
         with warnings.catch_warnings():
             # What Keras finds odd, as a softmax of one output, is refused below.
             warnings.simplefilter("ignore")
-            probed = np.asarray(model(inputs, training=False), dtype=np.float64)
+            probed = numbers_of(model(inputs, training=False))
     except Exception as error:
         raise MethodError(f"{owner} cannot be applied to {n_inputs} numbers: {first_line(error)}") from error
     bounded = bool(np.all((probed >= -1e-6) & (probed <= 1 + 1e-6)))
@@ -248,20 +247,10 @@ def is_sparse(model: Any) -> bool:
     return _loss_name(model.loss).startswith("sparse_")
 
 
-def encode_classes(class_index: npt.NDArray[np.integer], n_outputs: int, *, sparse: bool) -> npt.NDArray[np.float32]:
-    """Return what a model is to learn: 1 for signal at one output, else one column for each class, in their order.
-
-    A sparse loss takes the index of the class itself.
-    """
-    if n_outputs == 1:
-        return np.asarray(class_index == 0, dtype=np.float32)[:, np.newaxis]
-    if sparse:
-        return np.asarray(class_index, dtype=np.float32)[:, np.newaxis]
-    return np.asarray(class_index[:, np.newaxis] == np.arange(n_outputs), dtype=np.float32)
-
-
 def _rehearse(model: Any, owner: str, context: FitContext) -> None:
     """Compute the loss and the metrics of two events, so that what does not fit is said now."""
+    from mvakit_methods._stream import encode_classes
+
     x = np.zeros((2, len(context.variables)), np.float32)
     outputs = int(model.outputs[0].shape[1])
     if context.analysis is AnalysisType.REGRESSION:
@@ -278,5 +267,5 @@ def _rehearse(model: Any, owner: str, context: FitContext) -> None:
     except Exception as error:
         first = first_line(error)
         raise MethodError(f"{owner} has a loss or metrics that do not fit its outputs: {first}") from error
-    if not np.all(np.isfinite(np.asarray(loss))):
+    if not np.all(np.isfinite(numbers_of(loss))):
         raise MethodError(f"{owner} has a loss that is not finite for events of zeros; are its weights finite?")

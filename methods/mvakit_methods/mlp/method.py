@@ -171,6 +171,8 @@ def _without_effect(options: MLPOptions) -> list[tuple[str, str]]:
     found = []
     if quasi_newton:
         found += [(name, "with TrainingMethod=BFGS") for name in ("LearningRate", "DecayRate", "BPMode", "BatchSize")]
+        if not options.use_regulator:
+            found.append(("UpdateLimit", "without UseRegulator"))
     else:
         found += [(name, "with TrainingMethod=BP") for name in ("ResetStep", "Tau", "UpdateLimit")]
         if options.bp_mode == "sequential":
@@ -178,7 +180,14 @@ def _without_effect(options: MLPOptions) -> list[tuple[str, str]]:
         if options.use_regulator:
             found.append(("UseRegulator", "of the weights with TrainingMethod=BP"))
     if options.sampling == 1.0:
-        found += [(name, "without Sampling") for name in ("SamplingEpoch", "SamplingImportance")]
+        names = ("SamplingEpoch", "SamplingImportance", "SamplingTraining", "SamplingTesting")
+        found += [(name, "without Sampling") for name in names]
+    elif not (options.sampling_training or options.sampling_testing):
+        found.append(("Sampling", "without SamplingTraining or SamplingTesting"))
+    if options.convergence_tests < 0:
+        found.append(("ConvergenceImprove", "without ConvergenceTests"))
+    elif options.convergence_improve < 0:
+        found.append(("ConvergenceTests", "with a negative ConvergenceImprove"))
     return found
 
 

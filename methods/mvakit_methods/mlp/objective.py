@@ -5,19 +5,21 @@ With the outputs :math:`o_k` of an event, what is desired :math:`d_k`, and the w
 - ``MSE`` is :math:`w \sum_k (o_k - d_k)^2`, with linear outputs,
 - ``CE`` is :math:`-2 w (d \ln o + (1 - d) \ln(1 - o))`, with a sigmoid.
 
-The error is half of it; with both, its derivative by the input of an output neuron is :math:`w (o_k - d_k)`. Events are taken in blocks of one size, whose sums are added in order, so that no thread of
-a library changes a result.
+The error is half of it; with both, its derivative by the input of an output neuron is :math:`w (o_k - d_k)`. Events are
+taken in blocks of one size, whose sums are added in order, so that no thread of a library changes a result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.columnstore import Space, gather
+from mvakit.dataset import row_bytes
 from mvakit_methods._network import rows_per_block, sigmoid
 from mvakit_methods.mlp.network import COMBINATIONS, NEURONS
 
@@ -42,25 +44,34 @@ _PREPARED_SLOPES: Final[dict[str, Callable[[FloatArray], FloatArray]]] = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Events:
-    """Events to train on or to look at.
+    """Events to train on or to look at; they may lie in mapped files.
 
     Attributes
     ----------
-    X : ndarray of float64, shape (n_events, n_variables)
-    desired : ndarray of float64, shape (n_events, n_outputs)
+    X : ndarray of float, shape (n_events, n_variables)
+    desired : ndarray of float, shape (n_events, n_outputs)
     weight : ndarray of float64, shape (n_events,)
+    space : Space or None
+        Where events go that are picked from these, if they are larger than memory.
     """
 
-    X: FloatArray
-    desired: FloatArray
+    X: npt.NDArray[Any]
+    desired: npt.NDArray[Any]
     weight: FloatArray
+    space: Space | None = None
 
     def __len__(self) -> int:
         return len(self.weight)
 
     def select(self, which: npt.NDArray[np.intp]) -> Events:
         """Return some of the events."""
-        return Events(self.X[which], self.desired[which], self.weight[which])
+        if self.space is None:
+            return Events(self.X[which], self.desired[which], self.weight[which])
+        columns = [self.X, self.desired, self.weight]
+        made = [self.space.empty((len(which), *column.shape[1:]), column.dtype) for column in columns]
+        gather([columns], which, made, self.space.bucket(row_bytes(columns)))
+        X, desired, weight = map(np.asarray, made)
+        return Events(X, desired, weight, self.space)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,7 +186,9 @@ class Objective:
         rows = rows_per_block(max(*self.layout, values_of_an_event), max(largest, values_of_an_event**2))
         for first in range(0, max(len(events), 1), rows):
             part = slice(first, first + rows)
-            yield Events(events.X[part], events.desired[part], events.weight[part])
+            # Inputs are single precision; everything is computed in double.
+            X, desired = (a[part].astype(np.float64, copy=False) for a in (events.X, events.desired))
+            yield Events(X, desired, events.weight[part])
 
     def _forward(self, x: FloatArray, tables: list[FloatArray]) -> tuple[list[FloatArray], list[FloatArray]]:
         """Return the inputs of all neurons, layer by layer, and the values of all but those of the output layer."""

@@ -14,12 +14,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from mvakit.columnstore import spans
 from mvakit.dataset import Sample
 from mvakit.errors import MethodError, MvakitWarning
 from mvakit.method import Curve, FitContext
 from mvakit.types import AnalysisType
 from mvakit_methods._trandom3 import TRandom3, seed_or_entropy
-from mvakit_methods._validation import parse_validation_size, split_validation
+from mvakit_methods._validation import parse_validation_size, sole_class, validation_mask
 from mvakit_methods.mlp.network import Perceptron
 from mvakit_methods.mlp.objective import Events, Objective
 from mvakit_methods.mlp.options import MLPOptions, estimator_of, hidden_widths
@@ -37,13 +38,17 @@ _OUTPUTS: Final = {"MSE": "linear", "CE": "sigmoid"}
 
 
 def _events(sample: Sample, context: FitContext) -> Events:
-    X = sample.X.astype(np.float64)
+    """Return the events with what is desired of them; in mapped files where the sample lies in them, too."""
+    X, weight = np.asarray(sample.X), np.asarray(sample.weight)
     if context.analysis is AnalysisType.REGRESSION:
-        return Events(X, sample.targets.astype(np.float64), sample.weight)
-    if context.analysis is AnalysisType.MULTICLASS:
-        desired = np.equal.outer(sample.class_index, np.arange(len(context.classes)))
-        return Events(X, desired.astype(np.float64), sample.weight)
-    return Events(X, sample.is_signal.astype(np.float64)[:, np.newaxis], sample.weight)
+        return Events(X, np.asarray(sample.targets), weight, sample.space)
+    multiclass = context.analysis is AnalysisType.MULTICLASS
+    shape = (len(sample), len(context.classes) if multiclass else 1)
+    desired = np.empty(shape, np.float32) if sample.space is None else sample.space.empty(shape, np.float32)
+    for rows in spans(len(sample)):
+        # One output is that of signal.
+        desired[rows] = np.equal.outer(sample.class_index[rows], np.arange(shape[1]))
+    return Events(X, np.asarray(desired), weight, sample.space)
 
 
 def train_perceptron(options: MLPOptions, train: Sample, context: FitContext, neuron: str | None = None) -> Perceptron:
@@ -108,9 +113,8 @@ def _split(options: MLPOptions, train: Sample, context: FitContext, seed: int) -
     if options.validation_size.strip() == "0":
         return events, events
     size = parse_validation_size(options.validation_size, "MLP", len(train))
-    regression = context.analysis is AnalysisType.REGRESSION
-    learn, check = split_validation(np.zeros_like(train.class_index) if regression else train.class_index, size, seed)
-    return events.select(learn), events.select(check)
+    check = validation_mask(sole_class(train.class_index, context.analysis), size, seed)
+    return events.select(np.flatnonzero(~check)), events.select(np.flatnonzero(check))
 
 
 @dataclass(eq=False)

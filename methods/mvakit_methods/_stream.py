@@ -16,11 +16,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.columnstore import BLOCK, spans
 from mvakit.dataset import Sample
-from mvakit_methods.keras.user_model import encode_classes
 
-__all__ = ["Stream", "feed", "steps", "validation_mask"]
+__all__ = ["Stream", "encode_classes", "feed", "steps"]
 
 Float32Array = npt.NDArray[np.float32]
 Batch = tuple[Float32Array, Float32Array, Float32Array]
@@ -31,35 +29,16 @@ _POOL: Final = 1 << 25
 """Bytes of events that are shuffled among themselves."""
 
 
-def validation_mask(class_index: npt.NDArray[np.integer], size: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Return which events of a sample are kept for validation.
+def encode_classes(class_index: npt.NDArray[np.integer], n_outputs: int, *, sparse: bool) -> npt.NDArray[np.float32]:
+    """Return what a model is to learn: 1 for signal at one output, else one column for each class, in their order.
 
-    TMVA takes the last events of the sample, which are of one class where the sample is in blocks. Here each class gives
-    its share, drawn at random within each block of `BLOCK` events; the shares of a block differ from exact ones by less
-    than one event.
-
-    Parameters
-    ----------
-    class_index : ndarray of int
-    size : int
-        The number of validation events.
-    seed : int
+    A sparse loss takes the index of the class itself.
     """
-    mask = np.zeros(len(class_index), np.bool_)
-    for number, rows in enumerate(spans(len(mask), BLOCK)):
-        share = size * rows.stop // len(mask) - size * rows.start // len(mask)
-        mask[rows.start + _drawn(np.asarray(class_index[rows]), share, np.random.default_rng([seed, number]))] = True
-    return mask
-
-
-def _drawn(class_index: npt.NDArray[np.integer], size: int, random: np.random.Generator) -> npt.NDArray[np.intp]:
-    order = random.permutation(len(class_index))
-    # An event's rank within its class, as a fraction, sorts all classes into one list that is even in each of its parts.
-    rank = np.empty(len(order))
-    for index in np.unique(class_index):
-        mine = order[class_index[order] == index]
-        rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
-    return order[np.argsort(rank[order], kind="stable")][:size]
+    if n_outputs == 1:
+        return np.asarray(class_index == 0, dtype=np.float32)[:, np.newaxis]
+    if sparse:
+        return np.asarray(class_index, dtype=np.float32)[:, np.newaxis]
+    return np.asarray(class_index[:, np.newaxis] == np.arange(n_outputs), dtype=np.float32)
 
 
 @dataclass(frozen=True)
