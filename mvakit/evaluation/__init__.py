@@ -16,6 +16,15 @@ from mvakit.evaluation.correlation import (
     variable_statistics,
 )
 from mvakit.evaluation.curve import Curve
+from mvakit.evaluation.cut_scan import (
+    CutPoint,
+    CutScan,
+    FigureOfMerit,
+    cut_point,
+    cut_scan,
+    cut_scan_of_efficiencies,
+    signal_over_root_of_all,
+)
 from mvakit.evaluation.histograms import Histogram1D, fill, normalised
 from mvakit.evaluation.inputs import VariableRank, rank_by_separation, variable_histograms, variable_range
 from mvakit.evaluation.ks import kolmogorov_probability, ks_binned, ks_unbinned
@@ -27,7 +36,13 @@ from mvakit.evaluation.multiclass import (
 )
 from mvakit.evaluation.multiclass_results import ClassMatrix, MulticlassPerformance, MulticlassResult
 from mvakit.evaluation.outputs import MulticlassSample, RegressionSample
-from mvakit.evaluation.regression import evaluate_regression, mutual_information, quadratic_deviations
+from mvakit.evaluation.projections import project_cells
+from mvakit.evaluation.regression import (
+    average_deviation,
+    evaluate_regression,
+    mutual_information,
+    quadratic_deviations,
+)
 from mvakit.evaluation.regression_results import Deviation, RegressionResult, TargetDeviation
 from mvakit.evaluation.responses import (
     BACKGROUND_EFFICIENCIES,
@@ -45,7 +60,7 @@ from mvakit.evaluation.results import (
     RocCurve,
     TmvaEstimates,
 )
-from mvakit.evaluation.roc import roc_curve, roc_curve_of
+from mvakit.evaluation.roc import efficiency_band, roc_curve, roc_curve_of
 from mvakit.evaluation.samples import ClassSample, TwoClassSample
 from mvakit.evaluation.separation import response_separation, separation, significance
 from mvakit.evaluation.working_points import ScoreCut, WorkingPoint, best_working_points, working_point
@@ -56,8 +71,11 @@ __all__ = [
     "ClassSample",
     "ClassificationResult",
     "Curve",
+    "CutPoint",
+    "CutScan",
     "Deviation",
     "EfficiencyAtBackground",
+    "FigureOfMerit",
     "Histogram1D",
     "KolmogorovSmirnov",
     "MulticlassPerformance",
@@ -75,11 +93,16 @@ __all__ = [
     "VariableRank",
     "VariableStatistics",
     "WorkingPoint",
+    "average_deviation",
     "best_working_points",
     "correlation_matrix",
     "correlation_percent",
     "covariance_matrix",
+    "cut_point",
+    "cut_scan",
+    "cut_scan_of_efficiencies",
     "distribution_pair",
+    "efficiency_band",
     "evaluate_classification",
     "evaluate_multiclass",
     "evaluate_regression",
@@ -92,6 +115,7 @@ __all__ = [
     "normalised",
     "one_vs_one_curve",
     "one_vs_rest_curve",
+    "project_cells",
     "quadratic_deviations",
     "rank_by_separation",
     "response_histograms",
@@ -100,6 +124,7 @@ __all__ = [
     "roc_curve",
     "roc_curve_of",
     "separation",
+    "signal_over_root_of_all",
     "significance",
     "tmva_estimates",
     "variable_histograms",

@@ -13,7 +13,7 @@ from mvakit.evaluation.outputs import RegressionSample
 from mvakit.evaluation.regression_results import Deviation, RegressionResult, TargetDeviation
 from mvakit.evaluation.samples import ClassSample, FloatArray, as_values_and_weights
 
-__all__ = ["evaluate_regression", "mutual_information", "quadratic_deviations", "single_precision"]
+__all__ = ["average_deviation", "evaluate_regression", "mutual_information", "quadratic_deviations", "single_precision"]
 
 # The truncated numbers are those of events that deviate by no more than this many RMS from the bias.
 TRUNCATION = 2.0
@@ -150,6 +150,23 @@ def quadratic_deviations(title: str, sample: RegressionSample, target: int, *, w
     best = squares <= limit
     chosen = ClassSample("best", squares[best], sample.weights[best])
     return [everything, _quadratic(chosen, f"{prefix}_Dev_best90perc_target_{target}_", limit)]
+
+
+def average_deviation(w: float, w2: float, wx: float, wx2: float) -> tuple[float, float]:
+    """Return the root of the mean of squared deviations, which TMVA's summary calls the average deviation, and its uncertainty.
+
+    Parameters
+    ----------
+    w, w2, wx, wx2 : float
+        Sums of weight, squared weight, and weight times the squared deviation and its square: what a histogram of
+        squared deviations keeps. Not a number where the weights do not sum to more than zero.
+    """
+    if not w > 0.0:
+        return math.nan, math.nan
+    mean = max(wx / w, 0.0)
+    spread = max(wx2 / w - mean * mean, 0.0)
+    value = math.sqrt(mean)
+    return value, math.sqrt(spread * max(w2, 0.0)) / w / (2.0 * value) if value > 0.0 else 0.0
 
 
 def single_precision(values: FloatArray) -> FloatArray:

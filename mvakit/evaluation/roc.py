@@ -9,7 +9,9 @@ from mvakit.errors import DataError
 from mvakit.evaluation.results import RocCurve
 from mvakit.evaluation.samples import FloatArray, IndexArray, TwoClassSample
 
-__all__ = ["roc_curve", "roc_curve_of"]
+__all__ = ["efficiency_band", "roc_curve", "roc_curve_of"]
+
+_LOWEST = 1e-3
 
 
 def roc_curve(
@@ -101,6 +103,26 @@ def roc_curve_of(sample: TwoClassSample, *, orientation: int = 1) -> RocCurve:
         background.effective_number,
         orientation,
     )
+
+
+def efficiency_band(curve: RocCurve, points: int = 40) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return the uncertainty of the signal efficiency along a curve.
+
+    Parameters
+    ----------
+    curve : RocCurve
+    points : int
+        Half of them equally spaced in background efficiency, half in its logarithm from 0.001 on.
+
+    Returns
+    -------
+    background_efficiency, signal_efficiency, error : ndarray of float64, shape (points,)
+        What `RocCurve.signal_efficiency_at` says.
+    """
+    half = points // 2
+    where = np.unique(np.concatenate([np.linspace(0.0, 1.0, points - half), np.geomspace(_LOWEST, 1.0, half)]))
+    found = [curve.signal_efficiency_at(float(b)) for b in where]
+    return where, np.array([e.value for e in found]), np.array([e.error for e in found])
 
 
 def _variance_of_mean(
