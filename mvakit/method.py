@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Affine",
     "Capabilities",
+    "Cells",
     "Curve",
     "DenseLayer",
     "DenseNetwork",
@@ -46,6 +47,7 @@ __all__ = [
     "Forest",
     "Method",
     "MethodOptions",
+    "Partition",
     "Ranking",
     "Staged",
     "Structure",
@@ -375,7 +377,37 @@ class DenseNetwork:
     layers: tuple[DenseLayer, ...]
 
 
-Structure = Affine | Forest | DenseNetwork
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A box that is divided into cells, each with a number of its own.
+
+    Attributes
+    ----------
+    name : str
+        What the number is: ``"discriminator"``.
+    lowest, highest : ndarray of float64, shape (n_dimensions,)
+        The ends of the box: of the inputs, and after them of the targets, if these are dimensions of it.
+    lower, upper : ndarray of float64, shape (n_cells, n_dimensions)
+        The ends of the cells, in fractions of the box.
+    value : ndarray of float64, shape (n_cells,)
+    """
+
+    name: str
+    lowest: FloatArray
+    highest: FloatArray
+    lower: FloatArray
+    upper: FloatArray
+    value: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """One box of cells or more: of a discriminator, of the density of each class, of a target."""
+
+    parts: tuple[Cells, ...]
+
+
+Structure = Affine | Forest | DenseNetwork | Partition
 
 
 @dataclass(frozen=True, slots=True)

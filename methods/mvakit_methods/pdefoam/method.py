@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import WeightFileError
-from mvakit.method import Capabilities, Method, Ranking, WeightContext
+from mvakit.method import Capabilities, Cells, Method, Partition, Ranking, WeightContext
 from mvakit.types import AnalysisType
 from mvakit.variables import Variable
 from mvakit.weightfile import boolean_attribute, float_attribute, int_attribute, number
@@ -116,6 +116,23 @@ class PDEFoam(Method[PDEFoamOptions, PDEFoamState]):
         return Ranking(
             "Variable Importance", tuple((v.label, float(s)) for v, s in zip(variables, shares, strict=True))
         )
+
+    def structure(self, state: PDEFoamState) -> Partition:
+        """Return the cells of all foams."""
+        if state.analysis is AnalysisType.MULTICLASS:
+            names = [f"discriminator of class {i}" for i in range(len(state.foams))]
+        elif state.separate:
+            names = ["signal density", "background density"]
+        else:
+            of_targets = state.analysis is AnalysisType.REGRESSION
+            names = [("density" if self.options.multi_target else "target") if of_targets else "discriminator"]
+        parts = []
+        for name, foam in zip(names, state.foams, strict=True):
+            leaves = foam.dimension < 0
+            lower = foam.position[leaves]
+            value = (foam.density if "density" in name else foam.value)[leaves].astype(np.float64)
+            parts.append(Cells(name, foam.lowest, foam.highest, lower, lower + foam.size[leaves], value))
+        return Partition(tuple(parts))
 
     def write_state(self, state: PDEFoamState, weights: Element) -> Mapping[str, bytes]:
         """Write the settings and the box; return the file of the foams."""
