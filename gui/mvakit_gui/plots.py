@@ -6,13 +6,14 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from mvakit.errors import DataError, ResultFileError
+from mvakit.errors import MvakitError, OptionError, ResultFileError
 from mvakit.progress import Messenger, Tick, no_tick
 from mvakit.resultfile import ResultFile
+from mvakit_gui.catalogue import Catalogue, View
 from mvakit_gui.figures import Style, checked_formats, save_figure
 from mvakit_gui.figures.saving import freeze_layout
 from mvakit_gui.figures.text import FileNames
-from mvakit_gui.views import DatasetViews, View
+from mvakit_gui.views import Source
 
 __all__ = ["save_plots"]
 
@@ -75,12 +76,18 @@ def save_plots(
         for name in names:
             place = folder if len(names) == 1 else folder / folders(name)
             files = FileNames()
-            jobs += [(place / files(view.name), view) for view in DatasetViews(file.dataset(name), log)]
+            catalogue = Catalogue([Source.of(file, name)])
+            for group in catalogue.groups:
+                if group.reason is not None:
+                    log.detail(f"{group.title}: {group.reason}")
+            jobs += [(place / files(view.name), view) for view in catalogue if view.in_print]
         for done, (target, view) in enumerate(jobs):
             tick(done, len(jobs), view.name)
             try:
                 figure = view.figure(label=label, style=style)
-            except DataError as error:
+            except OptionError:
+                raise
+            except MvakitError as error:
                 log.warning(f"{view.name} is not drawn: {error}")
                 continue
             freeze_layout(figure, style=style)

@@ -224,6 +224,26 @@ class ResultDataset:
             raise ResultFileError(f"{value.name!r} of dataset {self.name!r} is no profile")
         return value
 
+    def pair_names(self, transformation: str = "Id") -> tuple[str, ...]:
+        """Return the names of all plots of pairs of variables after a transformation; of none if there are no such.
+
+        Raises
+        ------
+        ResultFileError
+            If the file has no such transformation.
+        """
+        directory = self._transformed(transformation).enter(layout.CORRELATION_PLOTS)
+        return () if directory is None else tuple(directory)
+
+    @property
+    def correlated(self) -> tuple[str, ...]:
+        """The classes of which there is a correlation matrix."""
+        return tuple(name for name in self.classes if self._matrix_name(name) is not None)
+
+    def _matrix_name(self, class_name: str) -> str | None:
+        names = [layout.correlation_name(analysis, class_name) for analysis in (self.analysis, *AnalysisType)]
+        return next((name for name in names if name in self._directory), None)
+
     def _pair(
         self, kind: str, x: str, y: str, class_name: str, transformation: str
     ) -> Histogram | Histogram2D | Profile:
@@ -256,17 +276,15 @@ class ResultDataset:
         ResultFileError
             If the file has none for this class.
         """
-        names = [layout.correlation_name(analysis, class_name) for analysis in (self.analysis, *AnalysisType)]
-        for name in names:
-            if name in self._directory:
-                value = self._value(self._directory, name)
-                if not isinstance(value, Histogram2D):
-                    break
-                return value.x_labels or tuple(v.title for v in self.variables), value.values
+        name = self._matrix_name(class_name)
+        value = None if name is None else self._value(self._directory, name)
+        if isinstance(value, Histogram2D):
+            return value.x_labels or tuple(v.title for v in self.variables), value.values
+        expected = layout.correlation_name(self.analysis, class_name)
         there = [n for n in self._directory if n.startswith(layout.CORRELATION_PREFIX)]
         raise ResultFileError(
-            f"dataset {self.name!r} has no correlation matrix {names[0]!r} of class {class_name!r}; "
-            f"{did_you_mean(names[0], there, noun='its matrices')}"
+            f"dataset {self.name!r} has no correlation matrix {expected!r} of class {class_name!r}; "
+            f"{did_you_mean(expected, there, noun='its matrices')}"
         )
 
     # ------------------------------------------------------------------------------------------ methods
@@ -464,7 +482,8 @@ class ResultFile:
             with self.path.open("rb") as stream:
                 if stream.read(4) != b"root":
                     raise ResultFileError(f"{where} is no ROOT file")
-            self._file = uproot.open({self.path: None})
+            # What is read is kept by whoever asked for it; a second copy of it in the reader's cache is of no use.
+            self._file = uproot.open({self.path: None}, array_cache=None)
         try:
             size, expected = self.path.stat().st_size, int(self._file.file.fEND)
             if size < expected:

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import uproot
+from mvakit_gui.catalogue import Catalogue, View
 from mvakit_gui.figures import drawing
 from mvakit_gui.plots import save_plots
-from mvakit_gui.views import DatasetViews, View
+from mvakit_gui.views import Source
 
 from mvakit.resultfile import ResultFile
 
@@ -24,10 +25,14 @@ INTEGRALS = {
 }  # fmt: skip
 
 
+def printed(file: ResultFile) -> dict[str, View]:
+    return {view.name: view for view in Catalogue([Source.of(file)]) if view.in_print}
+
+
 @pytest.fixture(scope="module")
 def tutorial(reference: Path) -> Iterator[dict[str, View]]:
     with ResultFile(reference / "tutorial/class/TMVAC.root") as file:
-        yield {view.name: view for view in DatasetViews(file.dataset())}
+        yield printed(file)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +44,11 @@ def test_every_view_of_the_tutorial(tutorial: dict[str, View]) -> None:
     expected = {f"variables_{t}_c1" for t in ("id", "deco", "pca", "gauss_deco")} | {"correlationS", "correlationB"}
     expected |= {f"{prefix}_{m}" for prefix in ("mva", "overtrain", "mvaeffs") for m in METHODS}
     expected |= {f"{prefix}_{m}" for prefix in ("proba", "rarity") for m in ("Fisher", "LD")}
-    expected |= {f"training_{m}" for m in ("MLP", "BDTG", "BDT", "BDTB", "BDTD")}
+    expected |= {f"scat_{v}_{c}_Id_c1" for v in ("myvar1", "myvar2", "var3", "var4") for c in ("Signal", "Background")}
+    expected |= {f"{name}_{m}{end}" for m in ("BDTG", "BDT", "BDTB", "BDTD") for name, end in (("tree", "_0"),)}
+    expected |= {f"{m}_ControlPlots" for m in ("BDTG", "BDT", "BDTB", "BDTD")}
+    expected |= {"mvapdf_Fisher", "mvapdf_LD", "likelihood_Likelihood_c1", "likelihood_LikelihoodD_c1"}
+    expected |= {"network_MLP", "convergence_MLP"}
     assert set(tutorial) == expected | {"rejBvsS", "invBeffvsSeff", "effBvsS"}
 
 
@@ -130,7 +139,7 @@ def test_correlations_and_variables(tutorial: dict[str, View], stored: dict[str,
 
 
 def test_training_of_the_network(tutorial: dict[str, View], stored: dict[str, object]) -> None:
-    drawn = tutorial["training_MLP"].draw()
+    drawn = tutorial["convergence_MLP"].draw()
     for which, line in zip(("Train", "Test"), drawn.lines, strict=True):
         np.testing.assert_allclose(line.get_ydata(), stored[f"Method_MLP/MLP/estimatorHist{which}"].values())
     assert (drawn.axes[0].get_xlabel(), drawn.axes[0].get_ylabel()) == ("Epoch", "Estimator")
@@ -141,13 +150,13 @@ def test_training_of_the_network(tutorial: dict[str, View], stored: dict[str, ob
     [
         ("tutorial/higgs/Higgs_ClassificationOutput.root", {"variables_id_c2", "rejBvsS", "overtrain_BDT"}),
         ("toy/cat/TMVA.root", {"rejBvsS", "overtrain_FisherCat", "mvaeffs_Fisher"}),
-        ("toy/multi/TMVA.root", {"overtrain_BDTG_bg1", "rejBvsS_Signal", "correlationbg2", "training_MLP"}),
+        ("toy/multi/TMVA.root", {"overtrain_BDTG_bg1", "rejBvsS_Signal", "correlationbg2", "convergence_MLP"}),
         ("toy/reg/TMVA.root", {"deviation_BDTG_test_tgt0_rtgt0", "variables_norm_c1", "correlation"}),
     ],
 )
 def test_other_files(reference: Path, name: str, some: set[str]) -> None:
     with ResultFile(reference / name) as file:
-        views = {view.name: view for view in DatasetViews(file.dataset())}
+        views = printed(file)
         assert some <= set(views)
         for view in [views[name] for name in sorted(some)]:
             figure = view.figure()

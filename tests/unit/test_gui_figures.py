@@ -30,7 +30,7 @@ from mvakit_gui.figures import (
 from mvakit_gui.figures.style import line_looks
 
 from mvakit.errors import DataError, OptionError
-from mvakit.evaluation import ClassSample, Histogram1D, KolmogorovSmirnov, fill, roc_curve
+from mvakit.evaluation import ClassSample, Histogram1D, KolmogorovSmirnov, cut_scan_of_efficiencies, fill, roc_curve
 from mvakit.method import Curve
 from mvakit.resultfile import Histogram, Histogram2D
 
@@ -371,10 +371,10 @@ def test_matrices_that_cannot_be_drawn() -> None:
 
 def test_the_best_cut_is_where_the_significance_is_largest() -> None:
     eff_s, eff_b = np.array([1.0, 0.9, 0.5, 0.0]), np.array([1.0, 0.1, 0.05, 0.0])
-    histograms = [Histogram1D("e", "", -1.0, 1.0, np.concatenate([[0], e, [0]])) for e in (eff_s, eff_b)]
-    drawn = cut_efficiency_figure("BDT", (histograms[0], histograms[1]), 100.0, 1000.0)
-    assert drawn.best_cut == -0.5
-    assert drawn.best_significance == pytest.approx(90 / np.sqrt(190))
+    scan = cut_scan_of_efficiencies(np.array([-1.0, -0.5, 0.0, 0.5]), eff_s, eff_b, 100.0, 1000.0)
+    drawn = cut_efficiency_figure("BDT", scan)
+    assert drawn.best.cut == -0.5
+    assert drawn.best.significance == pytest.approx(90 / np.sqrt(190))
     expected = (
         eff_s,
         eff_b,
@@ -389,10 +389,9 @@ def test_the_best_cut_is_where_the_significance_is_largest() -> None:
     assert title == "For 100 signal and 1000 background events the significance is largest, 6.529, at −0.5"
     assert drawn.axes.get_xlabel() == "Cut on the BDT response"
     assert_inside(drawn)
-    with pytest.raises(OptionError, match="n_background is a positive number of events, not 0"):
-        cut_efficiency_figure("BDT", (histograms[0], histograms[1]), 1.0, 0)
-    with pytest.raises(DataError, match="different bins"):
-        cut_efficiency_figure("BDT", (histograms[0], histogram(0.0)))
+    hopeless = cut_scan_of_efficiencies(np.zeros(2), eff_s[:2], eff_b[:2], merit=lambda s, b: s * np.nan)
+    with pytest.raises(DataError, match="BDT: the significance S/B is no number for any cut"):
+        cut_efficiency_figure("BDT", hopeless, "S/B")
 
 
 def curve(name: str, y: list[float], x_title: str = "Epoch", y_title: str = "Loss", title: str = "") -> Curve:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from mvakit_gui import display
+from mvakit_gui.catalogue import Catalogue, View
 from mvakit_gui.plots import save_plots
-from mvakit_gui.views import DatasetViews
+from mvakit_gui.views import Source
+from mvakit_gui.views.roc import line_of
 
 from mvakit.dataset import DataSet, Sample
 from mvakit.errors import DataError, OptionError, ResultFileError
@@ -111,6 +113,11 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def printed(file: ResultFile) -> dict[str, View]:
+    """Return the views that are drawn as files, by name."""
+    return {view.name: view for view in Catalogue([Source.of(file)]) if view.in_print}
+
+
 EXPECTED = {
     "variables_id_c1", "variables_id_c2", "variables_gauss_deco_c1", "variables_gauss_deco_c2",
     "correlationS", "correlationB",
@@ -118,30 +125,37 @@ EXPECTED = {
     f"mva_{HOSTILE}", f"overtrain_{HOSTILE}", f"mvaeffs_{HOSTILE}", f"training_{HOSTILE}",
     "rejBvsS", "invBeffvsSeff", "effBvsS",
 }  # fmt: skip
+# What is there, but zero throughout.
+EMPTY = {"BDTG_ControlPlots", f"{HOSTILE}_ControlPlots"}
 
 
 def test_views_and_what_is_said_of_those_that_are_missing(path: Path) -> None:
-    listener = Listener()
     with ResultFile(path) as file:
-        views = {view.name: view for view in DatasetViews(file.dataset(), listener)}
-        assert set(views) == EXPECTED
-        for view in views.values():
-            assert view.draw().figure.axes
-    assert "Cuts has no distributions of a response: no plots of it" in listener.said
-    assert "Nothing has neither responses in TestTree nor a histogram of its ROC curve" in listener.said
-    assert "BDTG recorded nothing but zeros for ErrFractHist" in listener.said
+        views = printed(file)
+        assert set(views) == EXPECTED | EMPTY
+        for name in EXPECTED:
+            assert views[name].figure().axes
+        for name in EMPTY:
+            with pytest.raises(DataError, match="recorded nothing but zeros"):
+                views[name].figure()
 
 
 def test_roc_lines_are_exact_where_there_are_events_else_from_histograms(path: Path) -> None:
-    test = make_contents().dataset.test
+    dataset = make_contents().dataset
     with ResultFile(path) as file:
-        lines = {line.title: line for line in DatasetViews(file.dataset()).roc_lines()}
-    assert list(lines) == ["BDTG", HOSTILE, "Cuts"]
+        source = Source.of(file)
+        lines = {title: line_of(source, title) for title in ("BDTG", HOSTILE, "Cuts")}
     for title, sign in (("BDTG", -1), (HOSTILE, 1)):
-        scores = sign * test.X[:, :2].sum(axis=1)
-        exact = roc_curve(scores, test.is_signal, test.weight.astype(np.float32), orientation=-sign)
-        assert lines[title].area == exact.area > 0.5
-        np.testing.assert_array_equal(lines[title].background_efficiency, exact.background_efficiency)
+        for sample, found in ((dataset.test, None), (dataset.train, lines[title].training)):
+            scores = sign * sample.X[:, :2].sum(axis=1)
+            exact = roc_curve(scores, sample.is_signal, sample.weight.astype(np.float32), orientation=-sign)
+            if found is None:
+                assert lines[title].area == exact.area > 0.5
+                np.testing.assert_array_equal(lines[title].background_efficiency, exact.background_efficiency)
+                np.testing.assert_array_equal(lines[title].thresholds, exact.thresholds)
+            else:
+                np.testing.assert_array_equal(found[0], exact.signal_efficiency)
+                np.testing.assert_array_equal(found[1], exact.background_efficiency)
     assert lines["Cuts"].area == pytest.approx(2 / 3, abs=1e-3)
     assert lines["Cuts"].area_error is None
     np.testing.assert_allclose(lines["Cuts"].signal_efficiency, (np.arange(100) + 0.5) / 100)
@@ -151,7 +165,7 @@ def test_kolmogorov_smirnov_from_events_else_from_bins(path: Path, tmp_path: Pat
     contents = make_contents()
     train, test = contents.dataset.train, contents.dataset.test
     with ResultFile(path) as file:
-        views = {view.name: view for view in DatasetViews(file.dataset())}
+        views = printed(file)
         drawn = views["overtrain_BDTG"].draw()
     exact = []
     for is_signal in (True, False):
@@ -165,9 +179,9 @@ def test_kolmogorov_smirnov_from_events_else_from_bins(path: Path, tmp_path: Pat
     histograms = {h.name: h for h in contents.methods[0].histograms}
     binned = [ks_binned(histograms[f"MVA_BDTG_{c}"], histograms[f"MVA_BDTG_Train_{c}"]).probability for c in "SB"]
     with ResultFile(bare) as file:
-        views = {view.name: view for view in DatasetViews(file.dataset())}
+        views = printed(file)
         drawn = views["overtrain_BDTG"].draw()
-        lines = DatasetViews(file.dataset()).roc_lines()
+        lines = [line_of(Source.of(file), title) for title in ("BDTG", HOSTILE, "Cuts")]
     assert drawn.ks.get_text() == f"K–S probability: Signal {binned[0]:.3g}, Background {binned[1]:.3g}"
     assert binned[0] != pytest.approx(exact[0], rel=1e-3)
     assert [line.area_error for line in lines] == [None] * 3
@@ -183,16 +197,12 @@ def test_histograms_of_probability_and_rarity(tmp_path: Path) -> None:
     only = replace(method, histograms=[h for h in method.histograms if "Train" not in h.name] + more)
     file_path = tmp_path / "TMVA.root"
     write_result_file(file_path, ResultContents([replace(contents, methods=[only], inputs=(), correlations={})]))
-    listener = Listener()
     with ResultFile(file_path) as file:
-        views = {view.name: view for view in DatasetViews(file.dataset(), listener)}
+        views = printed(file)
         drawn = views["proba_BDTG"].draw()
     assert drawn.axes.get_xlabel() == "BDTG signal probability"
     assert "overtrain_BDTG" not in views
     assert "rarity_BDTG" not in views
-    assert "BDTG has no response in the training sample: no overtraining check" in listener.said
-    assert "loader has no histograms of the input variables" in listener.said
-    assert any("no correlation matrix" in text for text in listener.said)
 
 
 # ---------------------------------------------------------------------------------------------- other analyses
@@ -216,10 +226,9 @@ def test_multiclass(tmp_path: Path) -> None:
     contents = DatasetContents(dataset, AnalysisType.MULTICLASS, methods=[method, partial])
     file_path = tmp_path / "TMVA.root"
     write_result_file(file_path, ResultContents([contents]))
-    listener = Listener()
     with ResultFile(file_path) as file:
-        views = {view.name: view for view in DatasetViews(file.dataset(), listener)}
-        assert {n for n in views if "bg1" in n} == {
+        views = printed(file)
+        assert {n for n in views if "bg1" in n and "_vs_" not in n} == {
             "mva_M_bg1", "overtrain_M_bg1", "rejBvsS_bg1", "invBeffvsSeff_bg1", "effBvsS_bg1",
         }  # fmt: skip
         checked = views["overtrain_M_bg1"].draw()
@@ -240,8 +249,6 @@ def test_multiclass(tmp_path: Path) -> None:
         scores[1][:, 2].astype(np.float32), dataset.test.class_index == 2, dataset.test.weight.astype(np.float32)
     )
     np.testing.assert_allclose(roc.lines[0].get_ydata(), curve.background_rejection)
-    assert "P has no responses of class 0 in TestTree" in listener.said
-    assert "P has no distributions of its response for class Signal" in listener.said
 
 
 def select(sample: Sample) -> Sample:
@@ -259,10 +266,8 @@ def test_regression_says_what_it_cannot_feed(tmp_path: Path) -> None:
     )
     file_path = tmp_path / "TMVA.root"
     write_result_file(file_path, ResultContents([contents]))
-    listener = Listener()
     with ResultFile(file_path) as file:
-        assert [view.name for view in DatasetViews(file.dataset(), listener)] == ["correlation"]
-    assert "loader is a regression: it has no ROC curves and no overtraining check" in listener.said
+        assert list(printed(file)) == ["correlation"]
 
 
 # ---------------------------------------------------------------------------------------------- files
@@ -295,13 +300,13 @@ def test_files_in_every_format_under_safe_names(small: Path, tmp_path: Path) -> 
         log=Listener(),
         tick=lambda done, total, note="": ticks.append((done, total)),
     )
-    names = {"mva__x_2_b_", "overtrain__x_2_b_", "rejBvsS", "invBeffvsSeff", "effBvsS"}
+    names = {"mva__x_2_b_", "overtrain__x_2_b_", "mvaeffs__x_2_b_", "rejBvsS", "invBeffvsSeff", "effBvsS"}
     assert {p.name for p in written} == {f"{name}.{kind}" for name in names for kind in ("png", "svg")}
     assert sorted(written) == sorted(out.iterdir())
     for file in written:
         assert file.read_bytes().startswith(b"\x89PNG" if file.suffix == ".png" else b"<?xml")
-    assert ticks[0] == (0, 5)
-    assert ticks[-1] == (5, 5)
+    assert ticks[0] == (0, 6)
+    assert ticks[-1] == (6, 6)
 
 
 def test_each_of_several_datasets_has_its_folder(small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +331,7 @@ def test_a_view_that_fails_does_not_stop_the_others(
     def fail(*args: object, **keywords: object) -> None:
         raise DataError("no luck")
 
-    monkeypatch.setattr("mvakit_gui.views.variables_figure", fail)
+    monkeypatch.setattr("mvakit_gui.views.inputs.variables_figure", fail)
     written = save_plots(path, tmp_path, ["pdf"], log=listener)
     assert len(written) == len(EXPECTED) - 4
     assert "warning: variables_id_c1 is not drawn: no luck" in listener.said
@@ -362,6 +367,13 @@ def evaluated(title: str, sign: float = 1.0, variables: int = 1) -> Classificati
     return evaluate_classification(title, two(test, scores[0]), two(train, scores[1]))
 
 
+def spec_of(drawn: object) -> dict[str, object]:
+    """Return the chart that a notebook is given for a figure."""
+    bundle = drawn._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["image/png"].startswith(b"\x89PNG")
+    return next(value for name, value in bundle.items() if "vegalite" in name)
+
+
 def test_the_entry_point_is_this_module() -> None:
     (entry,) = entry_points(group="mvakit.display")
     assert entry.load() is display or entry.value == "mvakit_gui.display"
@@ -373,6 +385,7 @@ def test_roc_curves_of_results() -> None:
     assert len(drawn.lines) == 2
     np.testing.assert_array_equal(drawn.lines[0].get_ydata(), results[1].roc.background_efficiency)
     assert drawn.axes.get_title(loc="left") == "Mine"
+    assert spec_of(drawn)["usermeta"]["mvakit"]["methods"] == ["LD", "$x$"]
     with pytest.raises(DataError, match="no ROC curve"):
         display.draw_roc([])
 
@@ -390,14 +403,19 @@ def test_overtraining_of_results() -> None:
     assert histograms.training is not None
     filled = histograms.training.signal.contents > 0
     np.testing.assert_allclose(drawn.training[0].lines[0].get_ydata(), histograms.training.signal.contents[filled])
+    assert f"Signal {result.ks[0]:.3g}, Background {result.ks[1]:.3g}" in " ".join(spec_of(drawn)["title"]["text"])
     assert display.draw_overtraining(histograms).ks is None
     with pytest.raises(DataError, match="LD has no responses of a training sample"):
         display.draw_overtraining(response_histograms("LD", samples[0]))
 
 
 def test_correlations_and_histories() -> None:
-    assert display.draw_correlations(["a"], [[100.0]], "Signal").cells[0][0].get_text() == "100"
-    assert len(display.draw_history("DNN", CURVES).lines) == 2
+    drawn = display.draw_correlations(["a"], [[100.0]], "Signal")
+    assert drawn.cells[0][0].get_text() == "100"
+    assert spec_of(drawn)["data"]["values"][0]["text"] == ["100"]
+    history = display.draw_history("DNN", CURVES)
+    assert len(history.lines) == 2
+    assert spec_of(history)["usermeta"]["mvakit"]["methods"] == ["DNN"]
 
 
 def test_html_of_results() -> None:

@@ -7,7 +7,13 @@ go on from there, and a test can ask what was drawn. matplotlib and mplhep are i
 from __future__ import annotations
 
 from mvakit_gui.figures.correlations import CorrelationFigure, correlation_figure
-from mvakit_gui.figures.deviations import DeviationFigure, deviation_figure
+from mvakit_gui.figures.deviations import (
+    AverageDeviation,
+    AverageDeviationFigure,
+    DeviationFigure,
+    average_deviation_figure,
+    deviation_figure,
+)
 from mvakit_gui.figures.distributions import (
     OvertrainingFigure,
     ResponseFigure,
@@ -19,6 +25,10 @@ from mvakit_gui.figures.distributions import (
 )
 from mvakit_gui.figures.efficiencies import CutEfficiencyFigure, cut_efficiency_figure
 from mvakit_gui.figures.history import HistoryFigure, history_figure
+from mvakit_gui.figures.maps import MapFigure, MapPanel, PairPanel, map_figure, pair_figure
+from mvakit_gui.figures.network import Network, NetworkFigure, network_figure
+from mvakit_gui.figures.parallel import ParallelEvents, ParallelFigure, parallel_figure
+from mvakit_gui.figures.pdfs import PdfFigure, PdfPanel, pdf_figure
 from mvakit_gui.figures.roc import RocFigure, RocForm, RocLine, roc_figure
 from mvakit_gui.figures.saving import FORMATS, checked_formats, figure_bytes, save_figure
 from mvakit_gui.figures.style import Style, drawing
@@ -26,11 +36,22 @@ from mvakit_gui.figures.trees import TreeBox, TreeFigure, TreeLayout, TreeLink, 
 
 __all__ = [
     "FORMATS",
+    "AverageDeviation",
+    "AverageDeviationFigure",
     "CorrelationFigure",
     "CutEfficiencyFigure",
     "DeviationFigure",
     "HistoryFigure",
+    "MapFigure",
+    "MapPanel",
+    "Network",
+    "NetworkFigure",
     "OvertrainingFigure",
+    "PairPanel",
+    "ParallelEvents",
+    "ParallelFigure",
+    "PdfFigure",
+    "PdfPanel",
     "ResponseFigure",
     "RocFigure",
     "RocForm",
@@ -42,6 +63,7 @@ __all__ = [
     "TreeLink",
     "VariablePanel",
     "VariablesFigure",
+    "average_deviation_figure",
     "checked_formats",
     "correlation_figure",
     "cut_efficiency_figure",
@@ -49,7 +71,12 @@ __all__ = [
     "drawing",
     "figure_bytes",
     "history_figure",
+    "map_figure",
+    "network_figure",
     "overtraining_figure",
+    "pair_figure",
+    "parallel_figure",
+    "pdf_figure",
     "response_figure",
     "roc_figure",
     "save_figure",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import DataError
-from mvakit_gui.figures.saving import figure_bytes
+from mvakit_gui.figures.saving import MakeChart, figure_bytes, mimebundle
 from mvakit_gui.figures.style import Style, drawing, new_figure
 from mvakit_gui.figures.text import shown
 from mvakit_gui.figures.titles import own_text, title_text
@@ -37,9 +37,13 @@ class CorrelationFigure(NamedTuple):
     axes: Axes
     mesh: QuadMesh
     cells: tuple[tuple[Text, ...], ...]
+    make_chart: MakeChart | None = None
 
     def _repr_png_(self) -> bytes:
         return figure_bytes(self.figure)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return mimebundle(self.figure, self.make_chart)
 
 
 def correlation_figure(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,17 +11,26 @@ import numpy as np
 from mvakit.errors import DataError
 from mvakit.resultfile import Histogram2D
 from mvakit_gui.figures.saving import figure_bytes
-from mvakit_gui.figures.style import Style, drawing, headroom, new_figure
+from mvakit_gui.figures.style import Style, drawing, headroom, line_looks, new_figure
 from mvakit_gui.figures.text import shown
 from mvakit_gui.figures.titles import axis_text, own_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import QuadMesh
+    from matplotlib.container import ErrorbarContainer
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["DeviationFigure", "deviation_figure"]
+__all__ = [
+    "AverageDeviation",
+    "AverageDeviationFigure",
+    "DeviationFigure",
+    "average_deviation_figure",
+    "deviation_figure",
+]
+
+_KINDS = (("o", True), ("o", False), ("s", True), ("s", False))
 
 
 class DeviationFigure(NamedTuple):
@@ -85,3 +96,88 @@ def deviation_figure(
             axes.set_title(own_text(label), loc="left")
         format_ticks(axes)
     return DeviationFigure(figure, axes, mesh, line)
+
+
+@dataclass(frozen=True, slots=True)
+class AverageDeviation:
+    """The root of the mean squared deviation of a method from a target.
+
+    Attributes
+    ----------
+    method : str
+    kind : str
+        Of which events: ``"test sample, all"``.
+    value, error : float
+        With its standard uncertainty.
+    """
+
+    method: str
+    kind: str
+    value: float
+    error: float
+
+
+class AverageDeviationFigure(NamedTuple):
+    """What `average_deviation_figure` drew: points with errors, one container for each kind of events."""
+
+    figure: Figure
+    axes: Axes
+    points: tuple[ErrorbarContainer, ...]
+
+    def _repr_png_(self) -> bytes:
+        return figure_bytes(self.figure)
+
+
+def average_deviation_figure(
+    deviations: Sequence[AverageDeviation], *, label: str | None = None, style: Style = None
+) -> AverageDeviationFigure:
+    """Draw the average deviations of all methods from a target.
+
+    Parameters
+    ----------
+    deviations : sequence of AverageDeviation
+    label : str, optional
+        A line of one's own above the frame; may contain mathtext.
+    style : str or mapping, optional
+        See `drawing`.
+
+    Raises
+    ------
+    DataError
+        If there is none.
+    """
+    from mvakit_gui.figures.ticks import format_ticks
+
+    if not deviations:
+        raise DataError("there are no deviations to draw")
+    titles = list(dict.fromkeys(d.method for d in deviations))
+    kinds = list(dict.fromkeys(d.kind for d in deviations))
+    with drawing(style):
+        figure = new_figure(9.0, 3.0 + 0.55 * len(titles))
+        axes = figure.add_subplot()
+        points = []
+        for number, (kind, look) in enumerate(zip(kinds, line_looks(len(kinds)), strict=True)):
+            chosen = [d for d in deviations if d.kind == kind]
+            marker, filled = _KINDS[number % len(_KINDS)]
+            points.append(
+                axes.errorbar(
+                    [d.value for d in chosen],
+                    [titles.index(d.method) + 0.18 * (number - 0.5 * (len(kinds) - 1)) for d in chosen],
+                    xerr=[d.error for d in chosen],
+                    linestyle="none",
+                    marker=marker,
+                    color=look["color"],
+                    markerfacecolor=look["color"] if filled else "white",
+                    label=kind,
+                )
+            )
+        axes.set_yticks(range(len(titles)), [shown(title, 28) for title in titles])
+        axes.tick_params(axis="y", which="both", length=0)
+        axes.set_ylim(len(titles) - 0.5, -0.5)
+        axes.set_xlim(left=0.0)
+        axes.set_xlabel("Average deviation from the target")
+        format_ticks(axes)
+        figure.legend(loc="outside upper left", ncols=2)
+        if label:
+            axes.set_title(own_text(label), loc="left")
+    return AverageDeviationFigure(figure, axes, tuple(points))

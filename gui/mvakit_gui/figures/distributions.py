@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from mvakit.errors import DataError
-from mvakit.evaluation.histograms import Histogram1D
 from mvakit.evaluation.results import KolmogorovSmirnov
-from mvakit.resultfile import Histogram
-from mvakit_gui.figures.saving import figure_bytes
+from mvakit_gui.densities import AnyHistogram, Density, check_bins, density_of
+from mvakit_gui.figures.saving import MakeChart, figure_bytes, mimebundle
 from mvakit_gui.figures.style import (
     LEGEND_MARGIN,
     LEGEND_ROW,
@@ -45,8 +43,6 @@ __all__ = [
     "variables_figure",
 ]
 
-FloatArray = npt.NDArray[np.float64]
-AnyHistogram = Histogram | Histogram1D
 
 _PANELS_PER_PAGE: Final = 6
 # Of a figure of one response, and of a panel in a grid, in inches.
@@ -75,9 +71,13 @@ class OvertrainingFigure(NamedTuple):
     test: tuple[StepPatch, ...]
     training: tuple[ErrorbarContainer, ...]
     ks: Text | None
+    make_chart: MakeChart | None = None
 
     def _repr_png_(self) -> bytes:
         return figure_bytes(self.figure)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return mimebundle(self.figure, self.make_chart)
 
 
 class VariablesFigure(NamedTuple):
@@ -108,38 +108,7 @@ class VariablePanel:
     histograms: Mapping[str, AnyHistogram]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Density:
-    """A histogram scaled to unit area, and which fraction of its events lies outside its range."""
-
-    edges: FloatArray
-    values: FloatArray
-    errors: FloatArray
-    outside: float
-
-    @property
-    def centers(self) -> FloatArray:
-        return np.asarray(0.5 * (self.edges[1:] + self.edges[:-1]))
-
-    @property
-    def top(self) -> float:
-        return float(np.max(self.values + self.errors))
-
-
-def _density(histogram: AnyHistogram) -> _Density:
-    contents = histogram.contents if isinstance(histogram, Histogram1D) else histogram.values
-    variances = np.abs(contents) if histogram.variances is None else np.maximum(histogram.variances, 0.0)
-    total = float(contents.sum())
-    if not np.isfinite(contents).all():
-        raise DataError(f"histogram {histogram.name!r} has contents that are not finite")
-    if not total > 0.0:
-        raise DataError(f"histogram {histogram.name!r} is empty: its contents sum to {total:.6g}")
-    flow = abs(histogram.underflow) + abs(histogram.overflow)
-    scale = total * np.diff(histogram.edges)
-    return _Density(histogram.edges, contents / scale, np.sqrt(variances) / scale, flow / (total + flow))
-
-
-def _fill(axes: Axes, density: _Density, look: ClassLook, label: str) -> StepPatch:
+def _fill(axes: Axes, density: Density, look: ClassLook, label: str) -> StepPatch:
     """Draw a filled or hatched outline and return it."""
     # What mplhep.histplot ends in; that one imports SciPy's statistics for errors that are known here.
     return axes.stairs(
@@ -154,7 +123,7 @@ def _fill(axes: Axes, density: _Density, look: ClassLook, label: str) -> StepPat
     )
 
 
-def _points(axes: Axes, density: _Density, look: ClassLook, label: str) -> ErrorbarContainer:
+def _points(axes: Axes, density: Density, look: ClassLook, label: str) -> ErrorbarContainer:
     """Draw points with errors where there is anything, and return them."""
     there = (density.values != 0.0) | (density.errors != 0.0)
     return axes.errorbar(
@@ -178,17 +147,7 @@ def _density_title(unit: str = "") -> str:
     return "(1/N) dN/dx" + (f" [1/{title_text(unit, 12)}]" if unit.strip() else "")
 
 
-def _check_bins(named: Iterable[tuple[str, AnyHistogram]], what: str) -> None:
-    named = list(named)
-    if not named:
-        raise DataError(f"{what}: there is no histogram to draw")
-    first = named[0][1]
-    for name, histogram in named[1:]:
-        if len(histogram.edges) != len(first.edges) or not np.allclose(histogram.edges, first.edges):
-            raise DataError(f"{what}: the histograms of {named[0][0]} and {name} have different bins")
-
-
-def _flow_note(axes: Axes, densities: Sequence[tuple[str, _Density]]) -> None:
+def _flow_note(axes: Axes, densities: Sequence[tuple[str, Density]]) -> None:
     """Say, outside the right edge, which part of each class is not to be seen, if any."""
     if any(density.outside > 0.0 for _, density in densities):
         text = ", ".join(f"{shown(name, 16)} {_percent(density.outside)}" for name, density in densities)
@@ -243,8 +202,8 @@ def response_figure(
     DataError
         If there is no histogram, one is empty, or their bins differ.
     """
-    _check_bins(histograms.items(), x_title)
-    densities = [(name, _density(histogram)) for name, histogram in histograms.items()]
+    check_bins(histograms.items(), x_title)
+    densities = [(name, density_of(histogram)) for name, histogram in histograms.items()]
     with drawing(style):
         figure = new_figure(_WIDTH, _HEIGHT)
         axes = figure.add_subplot()
@@ -262,7 +221,7 @@ def response_figure(
 
 
 def _vertical(
-    axes: Axes, densities: Sequence[_Density], rows: float, height: float = _HEIGHT, *, logy: bool = False
+    axes: Axes, densities: Sequence[Density], rows: float, height: float = _HEIGHT, *, logy: bool = False
 ) -> None:
     """Set the vertical range: everything below `rows` rows of legend."""
     top = max(density.top for density in densities)
@@ -309,9 +268,9 @@ def overtraining_figure(
     """
     if list(test) != list(training):
         raise DataError(f"{title}: the test sample has the classes {list(test)}, the training sample {list(training)}")
-    _check_bins([*test.items(), *((f"{name} in training", h) for name, h in training.items())], title)
-    tested = [(name, _density(histogram)) for name, histogram in test.items()]
-    trained = [(name, _density(histogram)) for name, histogram in training.items()]
+    check_bins([*test.items(), *((f"{name} in training", h) for name, h in training.items())], title)
+    tested = [(name, density_of(histogram)) for name, histogram in test.items()]
+    trained = [(name, density_of(histogram)) for name, histogram in training.items()]
     with drawing(style):
         figure = new_figure(_WIDTH, _HEIGHT)
         axes = figure.add_subplot()
@@ -367,7 +326,7 @@ def variables_figure(
     for panel in panels:
         if list(panel.histograms) != classes:
             raise DataError(f"{panel.title}: the classes are {list(panel.histograms)}, but {classes} before")
-        _check_bins(panel.histograms.items(), panel.title)
+        check_bins(panel.histograms.items(), panel.title)
     rows, columns = {1: (1, 1), 2: (1, 2), 3: (1, 3), 4: (2, 2)}.get(len(panels), (2, 3))
     with drawing(style):
         figure = new_figure(_PANEL_WIDTH * columns + 1.2, _PANEL_HEIGHT * rows + 0.6)
@@ -384,7 +343,7 @@ def variables_figure(
 
 
 def _panel(axes: Axes, panel: VariablePanel) -> tuple[StepPatch, ...]:
-    densities = [(name, _density(histogram)) for name, histogram in panel.histograms.items()]
+    densities = [(name, density_of(histogram)) for name, histogram in panel.histograms.items()]
     filled = tuple(
         _fill(axes, density, look, "_")
         for (_, density), look in zip(densities, class_looks(len(densities)), strict=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from mvakit.errors import DataError
 from mvakit.evaluation import Curve
-from mvakit_gui.figures.saving import figure_bytes
+from mvakit_gui.figures.saving import MakeChart, figure_bytes, mimebundle
 from mvakit_gui.figures.style import Style, drawing, headroom, line_looks, new_figure
 from mvakit_gui.figures.text import shown
 from mvakit_gui.figures.titles import axis_text, own_text
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-__all__ = ["HistoryFigure", "history_figure"]
+__all__ = ["HistoryFigure", "axis_titles", "history_figure", "is_jumping"]
 
 # Titles in TMVA's files that say little, or nothing at all.
 _CLEARER: Final = {
@@ -37,9 +37,13 @@ class HistoryFigure(NamedTuple):
     figure: Figure
     axes: tuple[Axes, ...]
     lines: tuple[Line2D, ...]
+    make_chart: MakeChart | None = None
 
     def _repr_png_(self) -> bytes:
         return figure_bytes(self.figure)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return mimebundle(self.figure, self.make_chart)
 
 
 def history_figure(
@@ -70,7 +74,7 @@ def history_figure(
     for i, curve in enumerate(curves):
         if len(curve.x) != len(curve.y) or not (np.isfinite(curve.x) & np.isfinite(curve.y)).any():
             raise DataError(f"{title}: the curve {curve.name!r} has no points to draw")
-        panels.setdefault(_axis_titles(curve), []).append(i)
+        panels.setdefault(axis_titles(curve), []).append(i)
     if not 1 <= len(panels) <= _MAX_PANELS:
         raise DataError(f"{title}: the curves need {len(panels)} panels; a figure has 1 to {_MAX_PANELS}")
     columns = min(len(panels), 3)
@@ -105,16 +109,22 @@ def history_figure(
     return HistoryFigure(figure, tuple(axes), tuple(lines[i] for i in range(len(curves))))
 
 
-def _axis_titles(curve: Curve) -> tuple[str, str]:
+def axis_titles(curve: Curve) -> tuple[str, str]:
+    """Return what the axes of a curve are called."""
     estimator = curve.name.startswith("estimatorHist")
     x = curve.x_title or ("Epoch" if estimator else "Step")
     y = curve.y_title or ("Estimator" if estimator else curve.title or curve.name)
     return _CLEARER.get(x, x), _CLEARER.get(y, y)
 
 
+def is_jumping(curve: Curve) -> bool:
+    """Return whether a curve jumps from tree to tree, so that a line would say nothing."""
+    return "#tree" in curve.x_title.lower()
+
+
 def _drawn(curve: Curve, look: dict[str, Any], place: int) -> dict[str, Any]:
     """Return the look of a curve: points for what jumps from tree to tree, a line for what develops."""
-    if "#tree" in curve.x_title.lower():
+    if is_jumping(curve):
         # The first one hollow and larger, so that equal points of a second one show inside.
         size = 8.0 if len(curve.x) <= 100 else 5.0
         hollow = {"markersize": size, "markerfacecolor": "none"} if place == 0 else {"markersize": 0.5 * size}

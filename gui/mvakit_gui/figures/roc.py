@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import DataError, OptionError, did_you_mean
 from mvakit.evaluation.results import ClassificationResult, RocCurve
-from mvakit_gui.figures.saving import figure_bytes
+from mvakit.evaluation.roc import efficiency_band
+from mvakit_gui.figures.saving import MakeChart, figure_bytes, mimebundle
 from mvakit_gui.figures.style import Style, drawing, line_looks, new_figure
 from mvakit_gui.figures.text import shown
 from mvakit_gui.figures.titles import own_text
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.legend import Legend
     from matplotlib.lines import Line2D
 
-__all__ = ["RocFigure", "RocForm", "RocLine", "roc_figure"]
+__all__ = ["RocFigure", "RocForm", "RocLine", "roc_figure", "thinned"]
 
 FloatArray = npt.NDArray[np.float64]
 RocForm = Literal["rejBvsS", "invBeffvsSeff", "effBvsS"]
@@ -51,6 +52,12 @@ class RocLine:
     signal_efficiency, background_efficiency : ndarray, shape (n,)
     area, area_error : float or None
         The ROC integral and its uncertainty, where they are known.
+    thresholds : ndarray, shape (n,), or None
+        The cut at each point.
+    training : tuple of 2 ndarrays, or None
+        Signal and background efficiency in the training sample.
+    band : tuple of 3 ndarrays, or None
+        Background efficiencies, the signal efficiencies there, and the uncertainties of these.
     """
 
     title: str
@@ -58,16 +65,35 @@ class RocLine:
     background_efficiency: FloatArray
     area: float | None = None
     area_error: float | None = None
+    thresholds: FloatArray | None = None
+    training: tuple[FloatArray, FloatArray] | None = None
+    band: tuple[FloatArray, FloatArray, FloatArray] | None = None
 
     @classmethod
-    def of(cls, title: str, curve: RocCurve) -> RocLine:
-        """Return the line of an exact curve."""
-        return cls(title, curve.signal_efficiency, curve.background_efficiency, curve.area, curve.area_error)
+    def of(cls, title: str, curve: RocCurve, training: RocCurve | None = None) -> RocLine:
+        """Return the line of an exact curve, with its errors, and that of the training sample if there is one."""
+        x, y = curve.signal_efficiency, curve.background_efficiency
+        kept = _seen(x, y)
+        trained = None
+        if training is not None:
+            x_train, y_train = training.signal_efficiency, training.background_efficiency
+            also = _seen(x_train, y_train)
+            trained = x_train[also], y_train[also]
+        return cls(
+            title,
+            x[kept],
+            y[kept],
+            curve.area,
+            curve.area_error,
+            curve.thresholds[kept],
+            trained,
+            efficiency_band(curve),
+        )
 
     @classmethod
     def of_result(cls, result: ClassificationResult) -> RocLine:
         """Return the line of the test sample of a result."""
-        return cls.of(result.title, result.roc)
+        return cls.of(result.title, result.roc, result.roc_train)
 
     def points(self, form: RocForm) -> tuple[FloatArray, FloatArray]:
         """Return x and y in one of the three forms; points at which 1 / efficiency has no value are left out."""
@@ -87,9 +113,13 @@ class RocFigure(NamedTuple):
     axes: Axes
     lines: tuple[Line2D, ...]
     legend: Legend
+    make_chart: MakeChart | None = None
 
     def _repr_png_(self) -> bytes:
         return figure_bytes(self.figure)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        return mimebundle(self.figure, self.make_chart)
 
 
 def roc_figure(
@@ -144,10 +174,11 @@ def roc_figure(
         lines: list[Line2D] = []
         looks = line_looks(len(ordered))
         for order, (curve, entry) in enumerate(zip(ordered, entries, strict=True)):
-            x, y = _thinned(*curve.points(form), logarithmic=form == "invBeffvsSeff")
+            x, y = curve.points(form)
+            kept = thinned(x, np.log(y) if form == "invBeffvsSeff" else y, _MAX_POINTS)
             # Dashes lie over full lines, so that equal curves are both seen.
             full = looks[order]["linestyle"] == "-"
-            lines += axes.plot(x, y, label=entry, zorder=2.0 if full else 2.5, **looks[order])
+            lines += axes.plot(x[kept], y[kept], label=entry, zorder=2.0 if full else 2.5, **looks[order])
         _frame(axes, form, lines)
         if label:
             axes.set_title(own_text(label), loc="left")
@@ -190,16 +221,25 @@ def _rank(curve: RocLine) -> tuple[float, str]:
     return (math.inf if area is None else -area, curve.title)
 
 
-def _thinned(x: FloatArray, y: FloatArray, *, logarithmic: bool) -> tuple[FloatArray, FloatArray]:
-    """Leave out points of a long curve that lie closer to their neighbours than can be seen."""
-    if len(x) <= _MAX_POINTS:
-        return x, y
-    height = np.log(y) if logarithmic else y
-    steps = np.hypot(np.diff(x), np.diff(height) / max(1.0, float(np.ptp(height))))
+def _seen(x: FloatArray, y: FloatArray) -> npt.NDArray[np.intp]:
+    """Return which points of an exact curve can be seen, on a linear or a logarithmic axis; all of a short one."""
+    if len(x) <= 2 * _MAX_POINTS:
+        return np.arange(len(x))
+    logarithm = np.log(np.maximum(y, 1e-6))
+    return np.unique(np.concatenate([thinned(x, y, _MAX_POINTS), thinned(x, logarithm, _MAX_POINTS)]))
+
+
+def thinned(x: FloatArray, y: FloatArray, points: int) -> npt.NDArray[np.intp]:
+    """Return which points of a long curve to keep: the others lie closer to their neighbours than can be seen.
+
+    `y` counts on the scale on which it is drawn, so the logarithm for a logarithmic one.
+    """
+    if len(x) <= points:
+        return np.arange(len(x))
+    steps = np.hypot(np.diff(x), np.diff(y) / max(1.0, float(np.ptp(y))))
     travelled = np.concatenate([[0.0], np.cumsum(steps)])
-    marks = np.linspace(0.0, travelled[-1], _MAX_POINTS)
-    keep = np.unique(np.concatenate([np.searchsorted(travelled, marks), [0, len(x) - 1]]).clip(0, len(x) - 1))
-    return x[keep], y[keep]
+    marks = np.linspace(0.0, travelled[-1], points)
+    return np.unique(np.concatenate([np.searchsorted(travelled, marks), [0, len(x) - 1]]).clip(0, len(x) - 1))
 
 
 def _frame(axes: Axes, form: RocForm, lines: Sequence[Line2D]) -> None:

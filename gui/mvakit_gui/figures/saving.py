@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,16 @@ from mvakit_gui.figures.style import Style, drawing
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "RESOLUTION", "checked_formats", "figure_bytes", "freeze_layout", "save_figure"]
+__all__ = [
+    "FORMATS",
+    "RESOLUTION",
+    "MakeChart",
+    "checked_formats",
+    "figure_bytes",
+    "freeze_layout",
+    "mimebundle",
+    "save_figure",
+]
 
 # Each format with the metadata that would make two runs differ.
 FORMATS: Final[dict[str, dict[str, Any]]] = {
@@ -25,6 +35,9 @@ FORMATS: Final[dict[str, dict[str, Any]]] = {
     "svg": {"Date": None},
     "eps": {},
 }
+
+# Returns an Altair chart of the same results.
+MakeChart = Callable[[], Any]
 
 # Dots per inch of a PNG.
 RESOLUTION: Final = 150.0
@@ -81,6 +94,20 @@ def figure_bytes(figure: Figure, format: str = "png", *, dpi: float | None = Non
     with drawing(style), _quiet_fonts():
         figure.savefig(buffer, format=kind, metadata=FORMATS[kind], dpi=dpi or RESOLUTION)
     return buffer.getvalue()
+
+
+def mimebundle(figure: Figure, make_chart: MakeChart | None) -> dict[str, Any]:
+    """Return what a notebook shows: the chart where it can, the picture of the figure where it cannot.
+
+    Nothing in it asks anything of the network.
+    """
+    bundle: dict[str, Any] = {"image/png": figure_bytes(figure), "text/plain": repr(figure)}
+    # Charts need Altair, an extra; figures do not.
+    if make_chart is not None and importlib.util.find_spec("altair") is not None:
+        spec = make_chart().to_dict()
+        version = spec["$schema"].rsplit("/v", 1)[1].split(".", 1)[0]
+        bundle[f"application/vnd.vegalite.v{version}+json"] = spec
+    return bundle
 
 
 def freeze_layout(figure: Figure, *, style: Style = None) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 
 from mvakit_gui.figures.text import LIMIT, plain, shown
 
-__all__ = ["axis_text", "own_text", "title_text"]
+__all__ = ["axis_text", "own_text", "title_text", "unicode_text"]
 
 _MAX_LENGTH: Final = 120
 _MAX_DEPTH: Final = 4
@@ -33,6 +33,12 @@ _SYMBOLS: Final = {
 # What takes a group in braces, and mathtext's word for it.
 _ACCENTS: Final = {"bar": "overline", "hat": "hat", "tilde": "tilde", "vec": "vec", "dot": "dot", "sqrt": "sqrt"}
 _MARKUP: Final = re.compile(r"#[A-Za-z]+|[_^]\{")
+# What Unicode has of scripts, and of accents, for where there are no formulae.
+_SCRIPT: Final = re.compile(r"([_^])\{([^{}]*)\}")
+_SUPERSCRIPTS: Final = dict(zip("0123456789+-=()nij", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱʲ", strict=True))
+_SUBSCRIPTS: Final = dict(zip("0123456789+-=()aeijkmnopt", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₐₑᵢⱼₖₘₙₒₚₜ", strict=True))
+_ACCENTED: Final = re.compile(r"#(bar|hat|tilde|vec|dot)\{([^{}]{1,3})\}")
+_MARKS: Final = {"bar": "\u0304", "hat": "\u0302", "tilde": "\u0303", "vec": "\u20d7", "dot": "\u0307"}
 _WORD: Final = re.compile(r"#([A-Za-z]+)")
 
 
@@ -148,6 +154,23 @@ def title_text(title: str, limit: int = LIMIT) -> str:
         if _parses(converted):
             return converted
     return shown(title, limit)
+
+
+def unicode_text(title: str) -> str:
+    """Return a title of a variable without formulae, for charts and pages: ``#eta_{jet}`` as ``η_jet``, all else literally."""
+    text = " ".join(str(title).split())
+    if len(text) > _MAX_LENGTH or not _MARKUP.search(text):
+        return text
+    for name in sorted(_SYMBOLS, key=len, reverse=True):
+        text = text.replace(f"#{name}", _SYMBOLS[name])
+    text = _SCRIPT.sub(_script, text)
+    return _ACCENTED.sub(lambda found: f"{found[2]}{_MARKS[found[1]]}", text)
+
+
+def _script(found: re.Match[str]) -> str:
+    """Return a superscript or subscript in characters, where there are such; else after ``^`` or ``_`` without braces."""
+    known = _SUPERSCRIPTS if found[1] == "^" else _SUBSCRIPTS
+    return "".join(known[c] for c in found[2]) if set(found[2]) <= set(known) else f"{found[1]}{found[2]}"
 
 
 def axis_text(title: str, unit: str = "", limit: int = LIMIT) -> str:
