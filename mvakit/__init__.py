@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mvakit.dataloader import DataLoader
+    from mvakit.display import TMVAGui
     from mvakit.factory import Factory
     from mvakit.formula import Formula
     from mvakit.model import Model
     from mvakit.reader import Reader, RReader
     from mvakit.types import Types
 
-__all__ = ["TMVA", "DataLoader", "Factory", "Formula", "Model", "RReader", "Reader", "Types", "__version__"]
+__all__ = ["TMVA", "DataLoader", "Factory", "Formula", "Model", "RReader", "Reader", "TMVAGui", "Types", "__version__"]
 
 _HOMES: Final = {
     "DataLoader": "mvakit.dataloader",
@@ -25,6 +26,7 @@ _HOMES: Final = {
     "Model": "mvakit.model",
     "RReader": "mvakit.reader",
     "Reader": "mvakit.reader",
+    "TMVAGui": "mvakit.display",
     "Types": "mvakit.types",
 }
 

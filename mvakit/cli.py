@@ -1,4 +1,4 @@
-"""The command line: ``mvakit methods``, ``plots``, ``info``, ``apply``, ``demo``."""
+"""The command line: ``mvakit methods``, ``gui``, ``report``, ``plots``, ``info``, ``demo``."""
 
 from __future__ import annotations
 
@@ -106,6 +106,39 @@ def plots(file: Path, output: Path, formats: str, dataset: str | None, style: st
         paths = display().save_plots(file, output, formats=wanted, dataset=dataset, style=style, label=label, tick=tick)
     for path in paths:
         click.echo(str(path))
+
+
+@main.command()
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("--port", type=click.IntRange(0, 65535), default=None, help="The port; a free one unless given.")
+@click.option("--no-browser", is_flag=True, help="Print the address, and open no browser.")
+@click.option("--dataset", default=None, help="The dataset to begin with, where there are several.")
+def gui(files: tuple[Path, ...], port: int | None, no_browser: bool, dataset: str | None) -> None:
+    """Show result FILES, TMVA's own or mvakit's, in a browser; several are laid over each other."""
+    from mvakit.display import display
+
+    display().serve_gui(files, dataset=dataset, port=port, browser=not no_browser, say=click.echo)
+
+
+@main.command()
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    default=Path("report.html"),
+    show_default=True,
+    help="The file to write.",
+)
+@click.option("--dataset", default=None, help="The dataset to begin with, where there are several.")
+def report(files: tuple[Path, ...], output: Path, dataset: str | None) -> None:
+    """Write everything that result FILES can show into one page, which opens without a network."""
+    from mvakit.display import display
+    from mvakit.progress import progress_bar
+
+    with progress_bar("Report") as tick:
+        path = display().save_report(files, output, dataset=dataset, tick=tick)
+    click.echo(str(path))
 
 
 @main.command()

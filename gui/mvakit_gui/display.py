@@ -1,6 +1,7 @@
 """What low rooms may ask to be drawn, by the entry point ``mvakit.display``; they know these names and nothing else.
 
-Figures come back as named tuples with ``figure``, ``axes`` and the artists; a notebook shows them as pictures.
+Figures come back as named tuples with ``figure``, ``axes`` and the artists; a notebook shows the chart of the same results,
+or a picture where it cannot.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import Any
 
 import numpy.typing as npt
 
@@ -16,6 +18,7 @@ from mvakit.evaluation import ClassificationResult, Curve, ResponseHistograms
 from mvakit.method import Forest
 from mvakit.model import Model
 from mvakit.types import AnalysisType
+from mvakit_gui.doors import TMVAGui, save_report, serve_gui
 from mvakit_gui.figures import (
     CorrelationFigure,
     HistoryFigure,
@@ -36,6 +39,7 @@ from mvakit_gui.figures import (
 from mvakit_gui.plots import save_plots
 
 __all__ = [
+    "TMVAGui",
     "draw_correlations",
     "draw_history",
     "draw_overtraining",
@@ -43,6 +47,8 @@ __all__ = [
     "draw_tree",
     "repr_html",
     "save_plots",
+    "save_report",
+    "serve_gui",
 ]
 
 
@@ -68,7 +74,13 @@ def draw_roc(
         If there is no result.
     """
     lines = [RocLine.of_result(r) if isinstance(r, ClassificationResult) else r for r in results]
-    return roc_figure(lines, form, label=label, style=style)
+
+    def chart() -> Any:
+        from mvakit_gui.charts.roc import roc_chart
+
+        return roc_chart(lines, form)
+
+    return roc_figure(lines, form, label=label, style=style)._replace(make_chart=chart)
 
 
 def draw_overtraining(
@@ -101,29 +113,45 @@ def draw_overtraining(
     ks = None
     if result is not None and result.ks is not None:
         ks = dict(zip(("Signal", "Background"), result.ks, strict=True))
-    return overtraining_figure(
-        histograms.title,
-        {"Signal": histograms.signal, "Background": histograms.background},
-        {"Signal": training.signal, "Background": training.background},
-        ks,
-        logy=logy,
-        label=label,
-        style=style,
-    )
+    test = {"Signal": histograms.signal, "Background": histograms.background}
+    trained = {"Signal": training.signal, "Background": training.background}
+
+    def chart() -> Any:
+        from mvakit_gui.charts.distributions import ResponsePanel, response_chart
+
+        said = ", ".join(f"{name} {float(value):.3g}" for name, value in (ks or {}).items())
+        notes = [f"K–S probability of test and training: {said}"] if said else []
+        panel = ResponsePanel(histograms.title, test, trained, notes)
+        return response_chart([panel], f"{histograms.title} response")
+
+    drawn = overtraining_figure(histograms.title, test, trained, ks, logy=logy, label=label, style=style)
+    return drawn._replace(make_chart=chart)
 
 
 def draw_correlations(
     names: Sequence[str], percent: npt.ArrayLike, title: str = "", *, label: str | None = None, style: Style = None
 ) -> CorrelationFigure:
     """Draw a matrix of linear correlations in percent; see `mvakit_gui.figures.correlation_figure`."""
-    return correlation_figure(names, percent, title, label=label, style=style)
+
+    def chart() -> Any:
+        from mvakit_gui.charts.maps import correlation_chart
+
+        return correlation_chart(names, percent)
+
+    return correlation_figure(names, percent, title, label=label, style=style)._replace(make_chart=chart)
 
 
 def draw_history(
     title: str, curves: Sequence[Curve], *, label: str | None = None, style: Style = None
 ) -> HistoryFigure:
     """Draw what a training recorded of itself; see `mvakit_gui.figures.history_figure`."""
-    return history_figure(title, curves, label=label, style=style)
+
+    def chart() -> Any:
+        from mvakit_gui.charts.curves import history_chart
+
+        return history_chart({title: curves})
+
+    return history_figure(title, curves, label=label, style=style)._replace(make_chart=chart)
 
 
 def draw_tree(model: Model, tree: int = 0, *, label: str | None = None, style: Style = None) -> TreeFigure:

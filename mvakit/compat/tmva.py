@@ -13,6 +13,7 @@ _HOMES: Final = {
     "Factory": "mvakit.factory",
     "RReader": "mvakit.reader",
     "Reader": "mvakit.reader",
+    "TMVAGui": "mvakit.display",
     "Types": "mvakit.types",
 }
 
