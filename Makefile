@@ -30,6 +30,7 @@ $(STAMPS)/run: $(STAMPS)/venv pyproject.toml
 
 $(STAMPS)/test: $(STAMPS)/run
 	$(BIN)/python -m pip install --quiet --group test
+	tests/browser/have_chromium
 	@touch $@
 
 $(STAMPS)/lint: $(STAMPS)/run
