@@ -224,7 +224,8 @@ def regression(n: int, n_variables: int, trees: int, repeat: int) -> None:
 
 def _memory(n: int, n_variables: int, options: str) -> float:
     sample = events(n, n_variables, 1)
-    fit(sample.select(slice(0, 5000)), options, 2)
+    # So many that what is measured is compiled: few events would be cut exactly.
+    fit(sample.select(slice(0, 10_000)), options, 2)
     gc.collect()
     before = own_memory()
     with measured(0.002) as found:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mvakit_methods.bdt import BDT, BDTOptions, team
+from mvakit_methods.bdt.quantiles import weighted_quantile
 from mvakit_methods.bdt.randomness import bagging_seed, draw_counts
-from mvakit_methods.bdt.regression_boosting import weighted_quantile
 from numba import config
 
 from mvakit.dataset import DataSet, Sample

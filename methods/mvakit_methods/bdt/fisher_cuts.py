@@ -125,30 +125,27 @@ class FisherSearch(ValueSearch):
     def best_cuts(self, level: Level, allowed: Mask, criterion: int, min_size: float, team: Team) -> Found:
         """Find the best cut of every variable and, last, of the discriminant at every node."""
         columns, (order, weight, product, group) = self.data[: self.n_variables], self.lists.arrays()
+        if not len(weight):
+            weight = self.class_weight[group] if len(group) else np.ones(self.lists.size)
         self._found = []
         gain, cut = np.full((len(level.nodes), 1), -1.0), np.zeros((len(level.nodes), 1), np.float32)
         allowed = allowed.copy()
         totals = level.totals * [*self.units, 1.0]
         for k, (lo, hi) in enumerate(self.ranges(level).tolist()):
-            events = order[lo:hi]
+            events = order[lo:hi] if len(order) else slice(lo, hi)
             x = columns[:, events].astype(np.float64)
-            found = fisher_coefficients(
-                x,
-                weight[lo:hi] if len(weight) else np.ones(hi - lo),
-                self.background[events],
-                allowed[k],
-                self.least_correlation,
-            )
+            found = fisher_coefficients(x, weight[lo:hi], self.background[events], allowed[k], self.least_correlation)
             self._found.append(found)
             if found is None:
                 continue
             if self.exclusive:
                 allowed[k] &= found[:-1] == 0
+            values = fisher_values(found, x)[None]
             best_cuts_of_values(
-                fisher_values(found, x)[None], np.zeros(1, np.bool_), self.n_cuts, np.arange(hi - lo, dtype=np.uint32),
-                weight[lo:hi], product[lo:hi], group[lo:hi], self.sums, self.units, np.array([[0, hi - lo]]),
-                totals[k : k + 1], np.ones((1, 1), np.bool_), criterion, min_size, 0, 1, gain[k : k + 1],
-                cut[k : k + 1],
+                values, np.array([[values.min(), values.max()]]), np.zeros(1, np.bool_), self.n_cuts,
+                np.empty(0, np.uint32), weight[lo:hi], product[lo:hi], group[lo:hi], self.view.sums, self.units,
+                self.class_weight, np.array([[0, hi - lo]]), totals[k : k + 1], np.ones((1, 1), np.bool_), criterion,
+                min_size, 0, 1, gain[k : k + 1], cut[k : k + 1],
             )  # fmt: skip
         of_variables = super().best_cuts(level, allowed, criterion, min_size, team)
         cuts = np.concatenate([of_variables.cut, cut], axis=1)

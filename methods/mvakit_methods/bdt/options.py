@@ -47,7 +47,7 @@ class BDTOptions(MethodOptions):
     exact_cuts: bool = option(
         "ExactCuts",
         False,
-        "place the cuts of nCuts exactly, as TMVA does, not at the nearest edge of a bin; takes about four times as long. "
+        "place the cuts of nCuts exactly, as TMVA does, not at the nearest edge of a bin; takes up to three times as long. "
         "Unless said otherwise, up to 5000 events from which nothing is drawn at random are cut so, which costs nothing "
         "there: the same events and options grow the forest of TMVA 4.2",
         extension=True,

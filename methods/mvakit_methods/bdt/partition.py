@@ -253,16 +253,37 @@ def _total(values: Array, zero: Any) -> float:
 
 
 @kernel
-def add_up(weight: Array, product: Array, group: Array, size: int, sums: Array) -> None:
-    """Sum both quantities of the criterion, and count; without weights each event has the unit of weight."""
-    sums[0] = sums[1] = 0.0
-    if group.size:
-        for i in range(size):
-            sums[group[i]] += weight[i]
-    else:
-        sums[0] = _total(weight, 0.0) if weight.size else float(size)
-        sums[1] = _total(product, 0.0)
-    sums[2] = float(size)
+def add_up(
+    weight: Array, product: Array, group: Array, class_weight: Array, pieces: Array, begin: int, end: int, sums: Array
+) -> None:  # fmt: skip
+    """Sum both quantities of the criterion over pieces of lists, and count.
+
+    Parameters
+    ----------
+    weight, product, group
+        Those that are empty are not needed. Without weights each event has that of its class, or counts as one.
+    class_weight : ndarray of float64, shape (2,)
+    pieces : ndarray of int64, shape (n_pieces, 2)
+        Where each piece begins and ends.
+    begin, end : int
+        The pieces that are summed.
+    sums : ndarray of float64, shape (n_pieces, 3)
+        The result.
+    """
+    for k in range(begin, end):
+        size = pieces[k, 1] - pieces[k, 0]
+        some = slice(pieces[k, 0], pieces[k, 1])
+        w, members = weight[some], group[some]
+        sums[k, 0] = sums[k, 1] = 0.0
+        if members.size and w.size:
+            for i in range(size):
+                sums[k, members[i]] += w[i]
+        else:
+            n_background = _total(members, np.int64(0))
+            of_classes = class_weight[0] * (size - n_background) + class_weight[1] * n_background
+            sums[k, 0] = _total(w, 0.0) if w.size else of_classes if members.size else float(size)
+            sums[k, 1] = _total(product[some], 0.0)
+        sums[k, 2] = float(size)
 
 
 @kernel

@@ -15,11 +15,12 @@ from mvakit_methods.bdt.criteria import REGRESSION_VARIANCE
 from mvakit_methods.bdt.events import TrainingEvents
 from mvakit_methods.bdt.grower import View
 from mvakit_methods.bdt.options import BDTOptions
+from mvakit_methods.bdt.quantiles import medians, weighted_quantile
 from mvakit_methods.bdt.shaping import Shape
 from mvakit_methods.bdt.splits import WEIGHTED
 from mvakit_methods.bdt.team import Team
 
-__all__ = ["AdaptiveRegressionBoost", "GradientRegressionBoost", "weighted_quantile"]
+__all__ = ["AdaptiveRegressionBoost", "GradientRegressionBoost"]
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
@@ -27,60 +28,6 @@ FloatArray = npt.NDArray[np.float64]
 _MOST_BOOST: Final = 1e30
 # Of the histogram of the factors by which weights of events are boosted, from 0 to 1.
 FACTOR_BINS: Final = 100
-
-
-def weighted_quantile(values: FloatArray, weight: FloatArray, share: float) -> float:
-    """Return TMVA's quantile: the value after the one with which the given share of the weight is exceeded.
-
-    Parameters
-    ----------
-    values, weight : ndarray of float64, shape (n,)
-    share : float
-
-    Returns
-    -------
-    float
-        The largest value if there is none after it.
-    """
-    order = np.argsort(values, kind="stable")
-    return float(values[order[_place(weight[order], share)]])
-
-
-@kernel
-def _place(weight: Array, share: float) -> int:
-    """Return the place of the quantile among values in ascending order, of which these are the weights."""
-    limit = share * weight.sum()
-    total, i = 0.0, 0
-    while i < weight.size - 1 and total <= limit:
-        total += weight[i]
-        i += 1
-    return i
-
-
-@kernel
-def _medians(residual: Array, weight: Array, first: Array, transition: float, begin: int, end: int, out: Array) -> None:
-    """Write the weighted median of the residuals of each leaf, and for Huber's loss the mean of what exceeds it.
-
-    Parameters
-    ----------
-    residual, weight : ndarray of float64
-        Sorted by leaf.
-    first : ndarray of int64, shape (n_leaves + 1,)
-        Where each leaf begins; those that are empty get 0.
-    transition : float
-        What no difference from the median counts more than; 0 for the median alone.
-    """
-    for k in range(begin, end):
-        x, w = residual[first[k] : first[k + 1]], weight[first[k] : first[k + 1]]
-        if x.size == 0:
-            out[k] = 0.0
-            continue
-        order = np.argsort(x, kind="mergesort")
-        median = x[order[_place(w[order], 0.5)]]
-        shift = 0.0
-        for i in range(x.size):
-            shift += max(-transition, min(transition, x[i] - median))
-        out[k] = median + shift / x.size
 
 
 @kernel
@@ -192,7 +139,7 @@ class Loss(ABC):
 
     @abstractmethod
     def leaves(self, residual: FloatArray, weight: FloatArray, first: npt.NDArray[np.int64], team: Team) -> FloatArray:
-        """Return what each leaf says, from the residuals of its events; see `_medians` for the arguments."""
+        """Return what each leaf says, from the residuals of its events; see `mvakit_methods.bdt.quantiles.medians` for the arguments."""
 
 
 def _all_medians(
@@ -200,7 +147,7 @@ def _all_medians(
 ) -> FloatArray:
     out = np.empty(len(first) - 1)
     team.run(
-        lambda begin, end: _medians(residual, weight, first, transition, begin, end, out),
+        lambda begin, end: medians(residual, weight, first, transition, begin, end, out),
         len(out),
         20.0 * len(residual),
     )

@@ -32,8 +32,8 @@ class _Lists:
         self.group = np.empty(0, np.uint8)
 
     def fill(self, view: View, sums: int, order: npt.NDArray[np.uint32], team: Team) -> None:
-        """Look up what the histograms of events need."""
-        n = self.size = len(order)
+        """Look up what the histograms of events need; an empty list is that of all events."""
+        n = self.size = len(order) or len(view.group)
         self.order = order
         if max(len(self.weight), len(self.product)) < n:
             size = max(n, len(view.group) // 2)
@@ -240,20 +240,23 @@ class ValueSearch(Search):
         self.n_variables = len(columns)
         self.integer = integer
         self.n_cuts = n_cuts
-        self.units = np.ones(2)
-        self.sums = WEIGHTED
+        self.units, self.class_weight = np.ones(2), np.ones(2)
         self.lists = _Lists()
+        # Of each variable in all events, and of each node in the list.
+        self._extremes = np.stack([columns.min(axis=1), columns.max(axis=1)], axis=1)
         self._ranges = np.empty((0, 2, 2), np.int64)
 
     def root(self, team: Team) -> Level:
-        """List the events of the sample."""
+        """List the events of the sample, if it is not all of them."""
         view = self.view
-        self.sums = WEIGHTED if view.sums == CLASS_WEIGHTS else view.sums
         self.units[0] = view.class_weight(0) if view.sums == EQUAL_WEIGHTS else 1.0
-        order = np.arange(len(self.node), dtype=np.uint32)
+        if view.sums == CLASS_WEIGHTS:
+            self.class_weight = np.array([view.class_weight(0), view.class_weight(1)])
+        order, n = np.empty(0, np.uint32), len(self.node)
         if len(self.count):
-            order = np.repeat(order, self.count)
-        totals = self.take(order, np.array([[[0, len(order)], [0, 0]]]), team)
+            order = np.repeat(np.arange(n, dtype=np.uint32), self.count)
+            n = len(order)
+        totals = self.take(order, np.array([[[0, n], [0, 0]]]), team)
         return Level([0], totals[0, :1], [(0, 0)])
 
     def divide(
@@ -268,17 +271,25 @@ class ValueSearch(Search):
 
     def take(self, order: Array, bounds: IntArray, team: Team) -> FloatArray:
         """Look up the events of the lists, and add them up."""
-        self.lists.fill(self.view, self.sums, order, team)
-        self._ranges = ranges = bounds[:, :, [0, -1]]
-        totals, sums = np.zeros((len(ranges), 2, 3)), np.empty(3)
+        self.lists.fill(self.view, self.view.sums, order, team)
+        self._ranges = bounds[:, :, [0, -1]]
+        # Piece by piece, and these in their order: the sum must not depend on how many threads make it.
+        ranges = self._ranges.reshape(-1, 2)
+        pieces = [
+            (k, i, min(i + CHUNK, last))
+            for k, (first, last) in enumerate(ranges.tolist())
+            for i in range(first, last, CHUNK)
+        ]
+        which, where = np.array(pieces)[:, 0], np.array(pieces)[:, 1:]
+        totals, sums = np.zeros((len(ranges), 3)), np.empty((len(pieces), 3))
         _, weight, product, group = self.lists.arrays()
-        for i, side in np.ndindex(*ranges.shape[:2]):
-            first, last = ranges[i, side].tolist()
-            for start in range(first, last, CHUNK):
-                some = slice(start, min(start + CHUNK, last))
-                add_up(weight[some], product[some], group[some], some.stop - start, sums)
-                totals[i, side] += sums
-        return totals
+        team.run(
+            lambda begin, end: add_up(weight, product, group, self.class_weight, where, begin, end, sums),
+            len(pieces),
+            3 * self.lists.size,
+        )
+        np.add.at(totals, which, sums)
+        return totals.reshape(-1, 2, 3)
 
     def ranges(self, level: Level) -> IntArray:
         """Return where the events of each node begin and end in the list."""
@@ -292,8 +303,8 @@ class ValueSearch(Search):
 
         def search(begin: int, end: int) -> None:
             best_cuts_of_values(
-                self.data, self.integer, self.n_cuts, *self.lists.arrays(), self.sums, self.units, ranges,
-                totals, allowed, criterion, min_size, begin, end, gain, cut,
+                self.data, self._extremes, self.integer, self.n_cuts, *self.lists.arrays(), self.view.sums, self.units,
+                self.class_weight, ranges, totals, allowed, criterion, min_size, begin, end, gain, cut,
             )  # fmt: skip
 
         team.run(search, self.n_variables, 2 * self.lists.size * self.n_variables)

@@ -13,6 +13,7 @@ from mvakit.types import AnalysisType
 from mvakit_methods.bdt.binning import bin_variables
 from mvakit_methods.bdt.boosting import AdaptiveBoost, Boost, GradientBoost
 from mvakit_methods.bdt.events import TrainingEvents
+from mvakit_methods.bdt.exact_cuts import LEAST_EVENTS, ExactSearch, pays
 from mvakit_methods.bdt.fisher_cuts import FisherSearch
 from mvakit_methods.bdt.forest import BDTState
 from mvakit_methods.bdt.grower import Grower, Growth, Search, Tree, View
@@ -46,7 +47,12 @@ def _search(events: TrainingEvents, options: BDTOptions, context: FitContext, te
             exclusive=options.exclusive_variables,
         )  # fmt: skip
     if options.steps > 0 and options.exact(len(events.weight)):
-        return ValueSearch(events.columns(), integer, options.steps)
+        columns = events.columns()
+        if len(events.weight) >= LEAST_EVENTS and not options.use_randomised_trees:
+            bins = bin_variables(events, integer, np.zeros(len(integer), np.bool_), team)
+            if pays(bins, integer, options.steps, options.depth()):
+                return ExactSearch(columns, bins, integer, options.steps, team)
+        return ValueSearch(columns, integer, options.steps)
     # Whole numbers are cut everywhere.
     steps = np.where(integer, 0, max(options.steps, 0)).astype(np.int64)
     # A histogram can be subtracted only if it was filled for every variable of both nodes.
