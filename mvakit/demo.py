@@ -121,7 +121,8 @@ def run_demo(folder: Path, n_events: int = 6000) -> None:
         f"Where to look, all below {folder}/:\n"
         "  TMVA.root                      the result file: histograms, TrainTree, TestTree; TBrowser and TMVAGui open it\n"
         "  dataset/weights/               the trained models, TMVA's XML\n"
-        f"  plots/                         {len(figures)} figures: rejBvsS.png, overtrain_BDTG.png, ..."
+        f"  plots/                         {len(figures)} figures: rejBvsS.png, overtrain_BDTG.png, ...\n"
+        f"All of it in a browser: mvakit gui {folder / 'TMVA.root'}"
     )
 
 

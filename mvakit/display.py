@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from importlib.metadata import entry_points
 from typing import Any, Final
 
-from mvakit.errors import MissingPackageError
+from mvakit.errors import MissingPackageError, MvakitError
 
-__all__ = ["TMVAGui", "display"]
+__all__ = ["TMVAGui", "display", "mimebundle"]
 
 GROUP: Final = "mvakit.display"
 
@@ -30,6 +30,17 @@ def display() -> Any:
         except ImportError as error:
             raise MissingPackageError("drawing", error.name or entry.value, "gui") from error
     raise MissingPackageError("drawing", "mvakit_gui", "gui")
+
+
+def mimebundle(result: Any) -> dict[str, Any]:
+    """Return what a notebook shows of a result: its table, and its chart where a package is installed that draws."""
+    bundle: dict[str, Any] = {"text/plain": str(result), "text/html": result._repr_html_()}
+    try:
+        drawn: dict[str, Any] = display().draw_result(result)
+    except MvakitError:
+        return bundle
+    # The table is part of it: a notebook shows one of the forms that it is offered.
+    return bundle | drawn
 
 
 def TMVAGui(

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
+
 from mvakit.evaluation.ks import ks_of
 from mvakit.evaluation.responses import (
     BACKGROUND_EFFICIENCIES,
@@ -9,12 +14,14 @@ from mvakit.evaluation.responses import (
     distribution_pair,
     response_range,
 )
-from mvakit.evaluation.results import ClassificationResult
+from mvakit.evaluation.results import ClassificationResult, KolmogorovSmirnov, RocCurve
 from mvakit.evaluation.roc import roc_curve_of
 from mvakit.evaluation.samples import TwoClassSample
 from mvakit.evaluation.separation import response_separation, significance
 
 __all__ = ["evaluate_classification"]
+
+T = TypeVar("T")
 
 
 def evaluate_classification(
@@ -25,6 +32,7 @@ def evaluate_classification(
     method_type: str = "",
     dataset: str = "",
     background_efficiencies: tuple[float, ...] = BACKGROUND_EFFICIENCIES,
+    threads: int = 1,
 ) -> ClassificationResult:
     """Measure how well a response separates signal from background, and how much of that is learned by heart.
 
@@ -38,6 +46,8 @@ def evaluate_classification(
         TMVA's name of the method type, and the DataLoader's name.
     background_efficiencies : tuple of float
         Where the signal efficiency is read off.
+    threads : int
+        How many of the curves and comparisons are made at once; the result is the same.
 
     Returns
     -------
@@ -47,8 +57,14 @@ def evaluate_classification(
         signal-like, in the training sample as well, as in TMVA.
     """
     orientation = test.orientation
-    roc = roc_curve_of(test, orientation=orientation)
-    roc_train = None if train is None else roc_curve_of(train, orientation=orientation)
+    jobs: list[Callable[[], RocCurve | KolmogorovSmirnov]] = [partial(roc_curve_of, test, orientation=orientation)]
+    if train is not None:
+        jobs.append(partial(roc_curve_of, train, orientation=orientation))
+        jobs += [partial(ks_of, test.signal, train.signal), partial(ks_of, test.background, train.background)]
+    done = _all(jobs, threads)
+    roc, *curves = (found for found in done if isinstance(found, RocCurve))
+    roc_train = curves[0] if curves else None
+    ks: list[float | None] = [found.probability for found in done if isinstance(found, KolmogorovSmirnov)]
     low, high = response_range(test)
     signal, background = distribution_pair(test, RESPONSE_BINS, low, high, prefix=f"MVA_{title}")
     return ClassificationResult(
@@ -69,6 +85,13 @@ def evaluate_classification(
             if roc_train is None
             else tuple(roc_train.signal_efficiency_at(reference) for reference in background_efficiencies)
         ),
-        ks_signal=None if train is None else ks_of(test.signal, train.signal).probability,
-        ks_background=None if train is None else ks_of(test.background, train.background).probability,
+        ks_signal=ks[0] if ks else None,
+        ks_background=ks[1] if ks else None,
     )
+
+
+def _all(jobs: Sequence[Callable[[], T]], threads: int) -> list[T]:
+    if threads < 2:
+        return [job() for job in jobs]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda job: job(), jobs))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from mvakit.errors import DataError, OptionError
+from mvakit.evaluation.ordered import OrderedSample, in_order
 from mvakit.evaluation.samples import ClassSample, FloatArray, IndexArray, TwoClassSample
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FigureOfMerit",
     "cut_point",
     "cut_scan",
+    "cut_scan_in_order",
     "cut_scan_of_efficiencies",
     "signal_over_root_of_all",
 ]
@@ -90,6 +92,8 @@ class CutScan:
     n_signal, n_background : float
         Events expected before the cut.
     orientation : int
+    available : int
+        How many cuts there are, of which these may be some.
     """
 
     cuts: FloatArray
@@ -104,6 +108,7 @@ class CutScan:
     n_signal: float
     n_background: float
     orientation: int
+    available: int
 
     @property
     def product(self) -> FloatArray:
@@ -145,19 +150,9 @@ class CutScan:
         OptionError
             If `most` is less than 10.
         """
-        if most < 10:
-            raise OptionError(f"a thinned scan has 10 cuts or more, not {most}")
-        count = len(self)
-        if count <= most:
+        kept = _kept(self.signal_efficiency, self.background_efficiency, self.significance, most)
+        if len(kept) == len(self):
             return self
-        share = (most - 1) // 3
-        best = np.argmax(np.nan_to_num(self.significance, nan=-np.inf))
-        chosen: list[IndexArray] = [np.linspace(0, count - 1, share, dtype=np.intp), np.array([best], dtype=np.intp)]
-        # Logarithmic in what is left of the background, of which the tight cuts leave little.
-        for falling in (self.signal_efficiency, np.log(np.maximum(self.background_efficiency, 1e-6))):
-            rising = np.maximum.accumulate(-falling)
-            chosen.append(np.searchsorted(rising, np.linspace(rising[0], rising[-1], share)).clip(0, count - 1))
-        kept = np.unique(np.concatenate(chosen))
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         arrays: dict[str, Any] = {name: v[kept] for name, v in values.items() if isinstance(v, np.ndarray)}
         return replace(self, **arrays)
@@ -176,6 +171,7 @@ def cut_scan(
     merit: FigureOfMerit = signal_over_root_of_all,
     *,
     orientation: int | None = None,
+    most: int | None = None,
 ) -> CutScan:
     """Return what every distinct response achieves as a cut.
 
@@ -189,11 +185,13 @@ def cut_scan(
         The significance, of the expected numbers S and B.
     orientation : {1, -1}, optional
         Whether what lies above (1) or below (-1) is selected; by default the side on which signal has its mean.
+    most : int, optional
+        Keep no more than so many of the cuts, as `CutScan.thinned` does.
 
     Raises
     ------
     OptionError
-        If a number of events is not positive, or the orientation neither 1 nor -1.
+        If a number of events is not positive, the orientation neither 1 nor -1, or `most` less than 10.
 
     Notes
     -----
@@ -203,9 +201,33 @@ def cut_scan(
     side = sample.orientation if orientation is None else orientation
     if side not in {1, -1}:
         raise OptionError(f"the orientation of a cut is 1 or -1, not {orientation}")
-    cuts = np.unique(np.concatenate([sample.signal.values, sample.background.values]))[::side]
-    efficiencies = [_efficiencies(part, cuts, side) for part in (sample.signal, sample.background)]
-    return _scan(cuts, efficiencies[0], efficiencies[1], n_signal, n_background, merit, side)
+    return cut_scan_in_order(in_order(sample), n_signal, n_background, merit, orientation=side, most=most)
+
+
+def cut_scan_in_order(
+    ordered: OrderedSample,
+    n_signal: float,
+    n_background: float,
+    merit: FigureOfMerit = signal_over_root_of_all,
+    *,
+    orientation: int,
+    most: int | None = None,
+) -> CutScan:
+    """Return the scan of a sample that is sorted already; see `cut_scan`."""
+    _check_numbers(n_signal, n_background)
+    parts = (ordered.signal, ordered.background)
+    chosen: slice | IndexArray = slice(None)
+    efficiencies = [part.selected(orientation)[::orientation] / part.total for part in parts]
+    if most is not None:
+        significance = merit(n_signal * efficiencies[0], n_background * efficiencies[1])
+        chosen = _kept(efficiencies[0], efficiencies[1], significance, most)
+    found = []
+    for part, whole in zip(parts, efficiencies, strict=True):
+        efficiency = whole[chosen]
+        passed = part.selected(orientation, squares=True)[::orientation][chosen]
+        found.append((efficiency, _error(efficiency, passed, float(part.squares_up_to[-1]), part.total)))
+    cuts = ordered.values[::orientation][chosen]
+    return _scan(cuts, found[0], found[1], n_signal, n_background, merit, orientation, len(ordered.values))
 
 
 def cut_scan_of_efficiencies(
@@ -234,7 +256,14 @@ def cut_scan_of_efficiencies(
         )
     none = np.zeros(len(cuts))
     return _scan(
-        cuts, (signal_efficiency, none), (background_efficiency, none), n_signal, n_background, merit, orientation
+        cuts,
+        (signal_efficiency, none),
+        (background_efficiency, none),
+        n_signal,
+        n_background,
+        merit,
+        orientation,
+        len(cuts),
     )
 
 
@@ -261,23 +290,47 @@ def cut_point(
     side = sample.orientation if orientation is None else orientation
     if side not in {1, -1}:
         raise OptionError(f"the orientation of a cut is 1 or -1, not {orientation}")
-    cuts = np.array([float(cut)])
-    efficiencies = [_efficiencies(part, cuts, side) for part in (sample.signal, sample.background)]
-    return _scan(cuts, efficiencies[0], efficiencies[1], n_signal, n_background, merit, side).at(0)
+    signal, background = (_selected(part, cut, side) for part in (sample.signal, sample.background))
+    return _scan(np.array([float(cut)]), signal, background, n_signal, n_background, merit, side, 1).at(0)
 
 
-def _efficiencies(sample: ClassSample, cuts: FloatArray, side: int) -> tuple[FloatArray, FloatArray]:
-    """Return the selected fraction at each cut and its uncertainty."""
-    order = np.argsort(side * sample.values, kind="stable")
-    values, weights = side * sample.values[order], sample.weights[order]
-    # The sums from each event on, in the order of tighter cuts; nothing is left after the last one.
-    kept, squares = (np.append(np.cumsum(x[::-1])[::-1], 0.0) for x in (weights, weights * weights))
-    first = np.searchsorted(values, side * cuts, side="left")
-    total, all_squares = kept[0], squares[0]
-    efficiency = kept[first] / total
-    passed, failed = squares[first], all_squares - squares[first]
-    variance = ((1.0 - efficiency) ** 2 * passed + efficiency**2 * failed) / total**2
-    return efficiency, np.sqrt(np.maximum(variance, 0.0))
+def _selected(sample: ClassSample, cut: float, side: int) -> tuple[FloatArray, FloatArray]:
+    """Return the fraction that one cut selects and its uncertainty, each of shape (1,)."""
+    weights = sample.weights
+    chosen = weights[side * sample.values >= side * cut]
+    total = sample.sum_of_weights
+    efficiency = np.array([float(chosen.sum()) / total])
+    squares = np.array([float((chosen * chosen).sum())])
+    return efficiency, _error(efficiency, squares, float((weights * weights).sum()), total)
+
+
+def _error(efficiency: FloatArray, passed: FloatArray, all_squares: float, total: float) -> FloatArray:
+    """Return the uncertainty of an efficiency, from the sum of squared weights that pass and that of all."""
+    variance = ((1.0 - efficiency) ** 2 * passed + efficiency**2 * (all_squares - passed)) / total**2
+    return np.sqrt(np.maximum(variance, 0.0))
+
+
+def _kept(signal: FloatArray, background: FloatArray, significance: FloatArray, most: int) -> IndexArray:
+    """Return which cuts of a scan to keep; see `CutScan.thinned`."""
+    if most < 10:
+        raise OptionError(f"a thinned scan has 10 cuts or more, not {most}")
+    count = len(signal)
+    if count <= most:
+        return np.arange(count)
+    share = (most - 1) // 3
+    best = np.argmax(np.nan_to_num(significance, nan=-np.inf))
+    chosen: list[IndexArray] = [np.linspace(0, count - 1, share, dtype=np.intp), np.array([best], dtype=np.intp)]
+    # Logarithmic in what is left of the background, of which the tight cuts leave little.
+    for falling in (signal, np.log(np.maximum(background, 1e-6))):
+        rising = np.maximum.accumulate(-falling)
+        chosen.append(np.searchsorted(rising, np.linspace(rising[0], rising[-1], share)).clip(0, count - 1))
+    return np.unique(np.concatenate(chosen))
+
+
+def _check_numbers(n_signal: float, n_background: float) -> None:
+    for name, number in (("n_signal", n_signal), ("n_background", n_background)):
+        if not (number > 0.0 and np.isfinite(number)):
+            raise OptionError(f"{name} is a positive number of events, not {number}")
 
 
 def _scan(
@@ -288,17 +341,16 @@ def _scan(
     n_background: float,
     merit: FigureOfMerit,
     side: int,
+    available: int,
 ) -> CutScan:
-    for name, number in (("n_signal", n_signal), ("n_background", n_background)):
-        if not (number > 0.0 and np.isfinite(number)):
-            raise OptionError(f"{name} is a positive number of events, not {number}")
+    _check_numbers(n_signal, n_background)
     s, b = n_signal * signal[0], n_background * background[0]
     errors = (n_signal * signal[1], n_background * background[1])
     steps = (_STEP * n_signal, _STEP * n_background)
     return CutScan(
         cuts, *signal, *background, _purity(s, b), _propagated(_purity, (s, b), errors, steps),
         np.asarray(merit(s, b), dtype=np.float64), _propagated(merit, (s, b), errors, steps),
-        float(n_signal), float(n_background), side,
+        float(n_signal), float(n_background), side, available,
     )  # fmt: skip
 
 

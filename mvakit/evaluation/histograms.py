@@ -168,7 +168,7 @@ def fill(
         flow_contents=_sums(bins, weights, nbins + 2),
         flow_variances=_sums(bins, weights * weights, nbins + 2),
         entries=float(len(values)),
-        moments=(float(w.sum()), float(np.dot(w, w)), float(wx.sum()), float(np.dot(wx, x))),
+        moments=(float(w.sum()), float((w * w).sum()), float(wx.sum()), float((wx * x).sum())),
         x_title=x_title,
         y_title=y_title,
         storage=storage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from mvakit.errors import DataError, did_you_mean
 from mvakit.evaluation.results import EfficiencyAtBackground, RocCurve
@@ -196,6 +197,11 @@ class MulticlassResult:
         lines = [f"{self.title} ({self.method_type}), dataset {self.dataset}"]
         lines += [f"  {name:<{width}} {test:<17} {train}".rstrip() for name, test, train in rows]
         return "\n".join(lines)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from mvakit.display import mimebundle
+
+        return mimebundle(self)
 
     def _repr_html_(self) -> str:
         head = escape(f"{self.title} ({self.method_type}), dataset {self.dataset}")

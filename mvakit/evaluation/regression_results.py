@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 from mvakit.errors import DataError, did_you_mean
 
@@ -125,6 +126,11 @@ class RegressionResult:
         lines = [f"{self.title} ({self.method_type}), dataset {self.dataset}"]
         lines += [f"  {name:<{width}} {test:<21} {train}".rstrip() for name, test, train in rows]
         return "\n".join(lines)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from mvakit.display import mimebundle
+
+        return mimebundle(self)
 
     def _repr_html_(self) -> str:
         head = escape(f"{self.title} ({self.method_type}), dataset {self.dataset}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
 import numpy as np
 
@@ -279,6 +280,11 @@ class ClassificationResult:
         lines = [f"{self.title} ({self.method_type}), dataset {self.dataset}"]
         lines += [f"  {name:<29} {test:<17} {train}".rstrip() for name, test, train in self._rows()]
         return "\n".join(lines)
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
+        from mvakit.display import mimebundle
+
+        return mimebundle(self)
 
     def _repr_html_(self) -> str:
         head = escape(f"{self.title} ({self.method_type}), dataset {self.dataset}")

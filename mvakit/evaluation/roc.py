@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mvakit.errors import DataError
+from mvakit.evaluation.ordered import OrderedClass, OrderedSample, in_order
 from mvakit.evaluation.results import RocCurve
 from mvakit.evaluation.samples import FloatArray, IndexArray, TwoClassSample
 
-__all__ = ["efficiency_band", "roc_curve", "roc_curve_of"]
+__all__ = ["efficiency_band", "roc_curve", "roc_curve_in_order", "roc_curve_of"]
 
 _LOWEST = 1e-3
 
@@ -57,46 +58,37 @@ def roc_curve_of(sample: TwoClassSample, *, orientation: int = 1) -> RocCurve:
     """Return the ROC curve of a sample that has been checked already; see `roc_curve`."""
     if orientation not in (1, -1):
         raise DataError(f"the cut orientation is 1 (above) or -1 (below), not {orientation}")
-    signal, background = sample.signal, sample.background
-    values = np.concatenate([signal.values, background.values])
-    if orientation < 0:
-        values = -values
-    order = np.argsort(values)
-    values = values[order]
-    weights = np.concatenate([signal.weights, background.weights])[order]
-    from_signal = order < len(signal)
-    signal_weights = np.where(from_signal, weights, 0.0)
-    background_weights = np.where(from_signal, 0.0, weights)
-    # Events with equal scores are one step of the curve.
-    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    return roc_curve_in_order(in_order(sample), orientation)
 
-    signal_steps = np.add.reduceat(signal_weights, starts)
-    background_steps = np.add.reduceat(background_weights, starts)
-    signal_up_to = np.cumsum(signal_steps)
-    background_up_to = np.cumsum(background_steps)
-    signal_total, background_total = float(signal_up_to[-1]), float(background_up_to[-1])
+
+def roc_curve_in_order(ordered: OrderedSample, orientation: int) -> RocCurve:
+    """Return the ROC curve of a sample that is sorted already; see `roc_curve`."""
+    signal, background = ordered.signal, ordered.background
+    # Each distinct response is a step of the curve; against the orientation they rise from the loosest cut on.
+    steps = [np.diff(part.up_to, prepend=0.0)[::orientation] for part in (signal, background)]
+    squares = [np.diff(part.squares_up_to, prepend=0.0)[::orientation] for part in (signal, background)]
+    passed = [part.selected(orientation)[::orientation] for part in (signal, background)]
 
     # The fraction of the other class that an event of this score beats, a tie counting half.
-    background_below = (background_up_to - 0.5 * background_steps) / background_total
-    signal_above = 1.0 - (signal_up_to - 0.5 * signal_steps) / signal_total
-    area = float(np.dot(signal_steps, background_below)) / signal_total
-    variance = _variance_of_mean(background_below, signal_weights, starts, area, signal.effective_number)
-    variance += _variance_of_mean(signal_above, background_weights, starts, area, background.effective_number)
+    background_below = 1.0 - (passed[1] - 0.5 * steps[1]) / background.total
+    signal_above = (passed[0] - 0.5 * steps[0]) / signal.total
+    area = float((steps[0] * background_below).sum()) / signal.total
+    variance = _variance_of_mean(background_below, squares[0], area, signal)
+    variance += _variance_of_mean(signal_above, squares[1], area, background)
 
     # From the tightest cut to the loosest.
-    thresholds = np.concatenate([[np.inf], values[starts][::-1]]) * orientation
-    signal_passed, background_passed = np.cumsum(signal_steps[::-1]), np.cumsum(background_steps[::-1])
-    # Divided by their own last value, so that the efficiencies are exactly 1 once everything has passed.
-    signal_efficiency = np.concatenate([[0.0], signal_passed / signal_passed[-1]])
-    background_efficiency = np.concatenate([[0.0], background_passed / background_passed[-1]])
-    corners = _corners(signal_steps[::-1], background_steps[::-1])
-    curve = [array[corners] for array in (signal_efficiency, background_efficiency, thresholds)]
-    for array in curve:
+    corners = _corners(steps[0][::-1], steps[1][::-1])
+    thresholds = np.concatenate([[np.inf * orientation], ordered.values[::-orientation]])[corners]
+    efficiencies = [
+        np.concatenate([[0.0], sums[::-1]])[corners] / part.total
+        for sums, part in zip(passed, (signal, background), strict=True)
+    ]
+    for array in (*efficiencies, thresholds):
         array.flags.writeable = False
     return RocCurve(
-        curve[0],
-        curve[1],
-        curve[2],
+        efficiencies[0],
+        efficiencies[1],
+        thresholds,
         area,
         variance**0.5,
         signal.effective_number,
@@ -125,15 +117,15 @@ def efficiency_band(curve: RocCurve, points: int = 40) -> tuple[FloatArray, Floa
     return where, np.array([e.value for e in found]), np.array([e.error for e in found])
 
 
-def _variance_of_mean(
-    placements: FloatArray, weights: FloatArray, starts: IndexArray, mean: float, effective_number: float
-) -> float:
+def _variance_of_mean(placements: FloatArray, squares: FloatArray, mean: float, part: OrderedClass) -> float:
     """Variance of the weighted mean of the placements, which are given once per distinct score."""
+    effective_number = part.effective_number
     if effective_number <= 1.0:
         return float("nan")
-    squared_weights = np.add.reduceat(weights * weights, starts)
-    spread = float(np.dot(squared_weights, (placements - mean) ** 2)) / float(weights.sum()) ** 2
-    return spread * effective_number / (effective_number - 1.0)
+    deviation = placements - mean
+    deviation *= deviation
+    deviation *= squares
+    return float(deviation.sum()) / part.total**2 * effective_number / (effective_number - 1.0)
 
 
 def _corners(signal_steps: FloatArray, background_steps: FloatArray) -> IndexArray:

@@ -47,12 +47,12 @@ class ClassSample:
     def effective_number(self) -> float:
         """Events of unit weight that would fluctuate as much: (sum w)^2 / sum w^2."""
         total = self.sum_of_weights
-        return total * total / float(np.dot(self.weights, self.weights))
+        return total * total / float((self.weights * self.weights).sum())
 
     @property
     def mean(self) -> float:
         """Weighted mean."""
-        return float(np.dot(self.weights, self.values)) / self.sum_of_weights
+        return float((self.weights * self.values).sum()) / self.sum_of_weights
 
     @property
     def rms(self) -> float:
@@ -61,7 +61,7 @@ class ClassSample:
         Negative weights can make the variance negative; its modulus is taken then.
         """
         deviation = self.values - self.mean
-        return math.sqrt(abs(float(np.dot(self.weights, deviation * deviation)) / self.sum_of_weights))
+        return math.sqrt(abs(float((self.weights * deviation * deviation).sum()) / self.sum_of_weights))
 
     def __repr__(self) -> str:
         return f"ClassSample({self.name!r}, {len(self)} events, sum of weights {self.sum_of_weights:.6g})"

@@ -36,7 +36,8 @@ from mvakit.resultfile.contents import (
 )
 from mvakit.resultfile.deviations import regression_histograms
 from mvakit.resultfile.layout import check_name
-from mvakit.resultfile.read import MethodEntry, ResultDataset, ResultFile
+from mvakit.resultfile.read import ResultFile
+from mvakit.resultfile.resultdataset import MethodEntry, ResultDataset
 from mvakit.resultfile.values import Curve, Histogram, Histogram2D, Profile, Sums
 from mvakit.resultfile.write import write_result_file
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy.typing as npt
 
@@ -14,12 +15,18 @@ from mvakit.resultfile import decode
 
 __all__ = ["Directory", "TreeColumns", "reading"]
 
+_ONE_READER: Final = threading.RLock()
+
 
 @contextlib.contextmanager
 def reading(what: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes the ROOT reader raise into one error that names the file and the object."""
+    """Turn whatever a damaged file makes the ROOT reader raise into one error that names the file and the object.
+
+    One thread reads at a time: the reader shares a position in the file, and caches, among all that it hands out.
+    """
     try:
-        yield
+        with _ONE_READER:
+            yield
     except ResultFileError:
         raise
     except Exception as error:
@@ -75,11 +82,12 @@ class TreeColumns(Mapping[str, npt.NDArray[Any]]):
     Responses with several outputs (a class or a target each) are arrays of shape (n_events, n_outputs).
     """
 
-    def __init__(self, tree: Any, where: str, columns: Iterable[str] | None = None, titles: Iterable[str] = ()) -> None:
+    def __init__(
+        self, branches: Mapping[str, decode.BranchGroup], length: int, where: str, columns: Iterable[str] | None = None
+    ) -> None:
         self._where = where
-        with reading(where):
-            self._branches = decode.branch_groups(tree, titles)
-            self._length = int(tree.num_entries)
+        self._branches = branches
+        self._length = length
         if columns is not None:
             chosen = list(columns)
             for name in chosen:

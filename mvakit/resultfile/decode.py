@@ -12,7 +12,15 @@ import numpy.typing as npt
 from mvakit.errors import ResultFileError
 from mvakit.resultfile.values import Curve, Histogram, Histogram2D, Precision, Profile, Sums
 
-__all__ = ["branch_groups", "curve_of_graph", "curve_of_histogram", "curve_of_tree", "transposed", "value_of"]
+__all__ = [
+    "branch_groups",
+    "curve_of_branches",
+    "curve_of_graph",
+    "curve_of_histogram",
+    "curve_of_tree",
+    "transposed",
+    "value_of",
+]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -190,6 +198,12 @@ def curve_of_tree(tree: Any, name: str) -> Curve:
     titles = (*str(tree.title).split(";"), "", "")
     x, y = (np.asarray(tree[axis].array(library="np"), dtype=np.float64) for axis in "xy")
     return Curve(name, titles[0], titles[1], titles[2], x, y)
+
+
+def curve_of_branches(tree: Any, x: str, y: str, name: str) -> Curve:
+    """Return one branch of a tree of numbers against another as a curve."""
+    values = [np.asarray(tree[branch].array(library="np"), dtype=np.float64) for branch in (x, y)]
+    return Curve(name, y, "Tree", y, values[0], values[1])
 
 
 # ------------------------------------------------------------------------------------------------ trees

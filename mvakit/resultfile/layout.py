@@ -54,6 +54,8 @@ GRAPH_CURVES: Final = {"BoostMonitorGraph": "BoostMonitor"}
 # Curves that TMVA writes once more as the branches of a tree.
 NTUPLE_BRANCHES: Final = {"BoostWeightVsTree": "boostWeight", "ErrFractHist": "errorFraction"}
 
+NTUPLE_INDEX: Final = "iTree"
+
 # Two-class classification calls its classes by one letter in the names of matrices and responses.
 _LETTERS: Final = {"Signal": "S", "Background": "B"}
 
