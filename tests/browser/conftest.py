@@ -100,3 +100,26 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         factory.TestAllMethods()
         factory.EvaluateAllMethods()
     return folder / "TMVA.root"
+
+
+@pytest.fixture(scope="session")
+def lengthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A result file with names as long as people write them."""
+    folder = tmp_path_factory.mktemp("lengthy")
+    random = np.random.default_rng(5)
+    names = [f"v{i}" for i in range(7)]
+    with chdir(folder):
+        loader = DataLoader("dataset")
+        for i, name in enumerate(names):
+            loader.AddVariable(name, f"Transverse mass of the lepton and missing energy system {i}", "GeV/c^{2}", "F")
+        for shift, add in ((0.5, loader.AddSignalTree), (-0.5, loader.AddBackgroundTree)):
+            add({name: (random.normal(size=400) + shift).astype(np.float32) for name in names})
+        factory = Factory("Job", "TMVA.root", "Silent:Transformations=I")
+        for version in (7, 8):
+            title = f"BoostedDecisionTreesGradient_2018_systematics_v{version}_final"
+            factory.BookMethod(loader, "BDT", title, "NTrees=5:BoostType=Grad:MaxDepth=4")
+        factory.BookMethod(loader, "Fisher", "F", "CreateMVAPdfs")
+        factory.TrainAllMethods()
+        factory.TestAllMethods()
+        factory.EvaluateAllMethods()
+    return folder / "TMVA.root"

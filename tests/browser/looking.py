@@ -7,6 +7,45 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
+# Keeps the drawn view of each chart at its element.
+_KEEP_VIEWS = """(() => {
+  let wrapped;
+  Object.defineProperty(window, "vegaEmbed", {
+    configurable: true,
+    get: () => wrapped,
+    set: (embed) => {
+      wrapped = Object.assign(async (...given) => {
+        const result = await embed(...given);
+        given[0].drawnView = result.view;
+        return result;
+      }, embed);
+    },
+  });
+})()"""
+
+# What is written in the charts: texts with their boxes, in pixels of the canvas; a turned text has a box around it.
+_TEXTS = """() => [...document.querySelectorAll("#desk .drawing")].flatMap((drawing) => {
+  const view = drawing.drawnView;
+  const canvas = drawing.querySelector("canvas");
+  if (!view || !canvas) return [];
+  const found = [];
+  const visit = (mark, x, y) => {
+    for (const item of mark.items ?? []) {
+      if (mark.marktype === "group") {
+        for (const inner of item.items ?? []) visit(inner, x + (item.x ?? 0), y + (item.y ?? 0));
+      } else if (mark.marktype === "text" && item.opacity !== 0 && String(item.text ?? "").trim()) {
+        const { x1, y1, x2, y2 } = item.bounds;
+        found.push({ text: [item.text].flat().join(" "), role: mark.role ?? "", turned: Boolean(item.angle),
+                     box: [x1 + x, y1 + y, x2 + x, y2 + y] });
+      }
+    }
+  };
+  const [left, top] = view.origin();
+  visit(view.scenegraph().root, left, top);
+  const { clientWidth: width, clientHeight: height } = canvas;
+  return found.map((text) => ({ ...text, width, height }));
+})"""
+
 
 class Looker:
     """An open page.
@@ -34,6 +73,7 @@ class Looker:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
         self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.add_init_script(_KEEP_VIEWS)
         self.page.goto(url)
         self.page.wait_for_selector("html[data-ready]")
 
@@ -109,6 +149,25 @@ class Looker:
               return wide;
             }"""
         )
+        return found
+
+    def misplaced(self) -> list[str]:
+        """Return what is written beyond the edges of a chart, and what is written over something else."""
+        texts = self.page.evaluate(_TEXTS)
+        found = []
+        for one in texts:
+            left, top, right, bottom = one["box"]
+            if left < -2 or top < -2 or right > one["width"] + 2 or bottom > one["height"] + 2:
+                found.append(
+                    f"cut off: {one['text']!r} at {[round(v) for v in one['box']]} of {one['width']}, {one['height']}"
+                )
+        level = [one for one in texts if not one["turned"]]
+        for number, one in enumerate(level):
+            for other in level[:number]:
+                a, b = one["box"], other["box"]
+                wide, high = (min(a[i + 2], b[i + 2]) - max(a[i], b[i]) for i in (0, 1))
+                if wide > 2 and high > 4:
+                    found.append(f"{one['text']!r} over {other['text']!r}")
         return found
 
     def close(self) -> None:

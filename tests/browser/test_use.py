@@ -218,7 +218,7 @@ def test_methods_are_chosen_in_charts_and_tables(look: Look, result: Path) -> No
     looker = look(result)
     names = looker.groups()
     looker.press(next(i for i, name in enumerate(names) if name.endswith("Results")))
-    rows = looker.page.locator(".results tbody tr th")
+    rows = looker.page.locator(".results tbody .opener")
     assert rows.count() == 14
     assert rows.first.inner_text() in {"Fisher", "LD"}, "the largest ROC integral first"
     looker.page.fill('input[aria-label="Search methods"]', "bdt")
@@ -238,7 +238,12 @@ def test_methods_are_chosen_in_charts_and_tables(look: Look, result: Path) -> No
         table = list(csv.DictReader(stream))
     assert [row["Method"] for row in table] == ["BDT", "BDTB", "BDTD", "BDTG"]
     assert float(table[3]["ROC integral"]) == pytest.approx(0.900, abs=1e-3)
-    looker.page.click('button[aria-label="Options of BDTG"]')
+    opener = looker.page.locator('.opener[title="Options of BDTG"]')
+    opener.press("Enter")
+    looker.page.wait_for_selector(".results .detail table")
+    assert opener.get_attribute("aria-expanded") == "true"
+    assert "NTrees\t1000" in looker.page.inner_text(".results .detail")
+    looker.page.click(".results .detail button")
     looker.page.wait_for_selector(".panel[data-group=card][data-state=drawn]")
     assert "NTrees" in looker.page.inner_text(".panel[data-group=card]")
 
@@ -260,9 +265,9 @@ def test_charts_are_saved_and_their_axes_changed(look: Look, demo: Path) -> None
     assert "data" in json.loads(content)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_is_cut_off_on_a_narrow_screen(look: Look, result: Path, scheme: str) -> None:
-    looker = look(result, width=390, height=844, scheme=scheme)
+@pytest.mark.parametrize(("scheme", "path"), [("light", "reg/TMVAReg.root"), ("dark", "class/TMVAC.root")])
+def test_nothing_is_cut_off_on_a_narrow_screen(look: Look, reference: Path, scheme: str, path: str) -> None:
+    looker = look(reference / "tutorial" / path, width=390, height=844, scheme=scheme)
     looker.wait_for_first()
     dark = looker.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert dark == (scheme == "dark")
@@ -274,7 +279,61 @@ def test_nothing_is_cut_off_on_a_narrow_screen(look: Look, result: Path, scheme:
             looker.page.click("#side > summary")
         assert looker.press(number) in {"drawn", "absent"}
         assert looker.overflow() == [], names[number]
+        assert looker.misplaced() == [], names[number]
+    if path.startswith("class"):
+        set_cut(looker, "BDTG")
+        assert looker.overflow() == []
+
+
+def test_long_names_are_neither_cut_off_nor_written_over_others(look: Look, lengthy: Path) -> None:
+    for width in (390, 1280):
+        looker = look(lengthy, width=width)
+        looker.wait_for_first()
+        looker.page.evaluate("document.getElementById('side').open = true")
+        names = looker.groups()
+        for number in range(len(names)):
+            looker.page.evaluate("document.getElementById('side').open = true")
+            if looker.press(number) == "drawn":
+                assert [*looker.overflow(), *looker.misplaced()] == [], (width, names[number])
+
+
+@pytest.mark.parametrize(("path", "reason"), [("multi", "one response for each class"), ("reg", "estimate a target")])
+def test_where_there_is_no_cut_the_page_says_why(look: Look, reference: Path, path: str, reason: str) -> None:
+    looker = look(reference / "toy" / path / "TMVA.root")
+    looker.wait_for_first()
+    assert reason in looker.page.inner_text("#working-point")
+    assert looker.page.locator("#working-point input").count() == 0
+
+
+def test_a_chart_that_is_scrolled_away_follows_when_it_comes_back(look: Look, demo: Path) -> None:
+    looker = look(demo, height=500)
+    looker.press(next(i for i, name in enumerate(looker.groups()) if name.startswith("4b")))
+    set_cut(looker, "Fisher")
+    picture = "document.querySelector('#desk canvas').toDataURL()"
+    looker.page.evaluate("document.querySelector('#desk').style.paddingTop = '3000px'")
+    looker.page.wait_for_timeout(200)
+    before, moves = looker.page.evaluate(picture), looker.moves()
+    looker.page.locator("#working-point input[type=range]").press("End")
+    looker.until(lambda: looker.moves() > moves)
+    assert looker.page.evaluate(picture) == before
+    looker.page.evaluate("document.querySelector('#desk').style.paddingTop = ''")
+    looker.until(lambda: looker.page.evaluate(picture) != before)
+
+
+def test_on_paper_there_are_charts_and_figures_and_nothing_to_press(look: Look, demo: Path) -> None:
+    looker = look(demo, scheme="dark")
+    looker.press(next(i for i, name in enumerate(looker.groups()) if name.startswith("5b")))
     set_cut(looker, "BDTG")
+    looker.page.set_viewport_size({"width": 700, "height": 1000})  # an A4 page
+    looker.page.emulate_media(media="print", color_scheme="dark")
+    assert looker.page.locator("button:visible, input:visible, select:visible, summary:visible").count() == 0
+    assert looker.page.locator("canvas:visible").count() == 1
+    assert looker.page.inner_text(".caption") == "Background rejection against signal efficiency"
+    assert "Significance" in looker.page.inner_text(".figures")
+    assert looker.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert "invert" in looker.page.evaluate("getComputedStyle(document.querySelector('canvas')).filter"), (
+        "drawn on black"
+    )
     assert looker.overflow() == []
 
 
@@ -348,12 +407,19 @@ def test_the_report_opens_from_disk_without_a_network(browser: object, result: P
 
     found = walk(looker)
     assert len(found) > 10
+    looker.press(next(i for i, name in enumerate(found) if name.startswith("11")))
+    looker.until(lambda: "The first of 1000 trees" in looker.page.inner_text(".pager"))
     set_cut(looker, "BDTG")
     expect(looker, cut="0.0")
     settle(looker)
     with ResultFile(result) as file:
         exact = cut_point(Source.of(file).two_classes("BDTG"), 0.0)
     assert looker.figure("effS") == pytest.approx(exact.signal_efficiency, abs=1e-3)
+    # Between two known cuts, the nearest; it says so.
+    assert looker.page.get_attribute(".figures", "data-approximate") == "true"
+    looker.page.click('#working-point button:has-text("Optimum")')
+    settle(looker)
+    assert looker.page.get_attribute(".figures", "data-approximate") == "false"
     assert [url for url in looker.requests if not re.match(r"file://.*report\.html|blob:", url)] == []
     looker.requests.clear()
     looker.close()

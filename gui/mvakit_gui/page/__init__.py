@@ -20,8 +20,8 @@ MODULES: Final = (
     "panel.js",
     "picker.js",
     "slider.js",
-    "table.js",
     "card.js",
+    "table.js",
     "main.js",
 )
 

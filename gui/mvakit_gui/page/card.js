@@ -5,7 +5,7 @@ import { Panel } from "./panel.js";
 import { source } from "./source.js";
 import { inDataset, state } from "./state.js";
 
-function listing(title, heads, rows) {
+export function listing(title, heads, rows) {
   if (!rows.length) return null;
   return element("div", { class: "scrolled", tabindex: "0", role: "region", "aria-label": title },
     element("table", {},

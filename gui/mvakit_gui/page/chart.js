@@ -6,12 +6,21 @@ import { state } from "./state.js";
 import { chartConfig } from "./theme.js";
 
 const ATTACHED = 52; // pixels beside a panel of a grid: axis labels and the gap
+const HALF_BOX = 60; // pixels around a place that is to be seen
 const NARROWEST_PANEL = 120;
-const LETTER = 0.56; // the width of a letter, of its height
-const MARGIN = 40; // pixels before a title
+const WIDEST_PANEL = 1.7; // of the width that a panel has by itself
+const LETTER = 0.58; // the width of a letter, of its height
+const MARGIN = 64; // pixels before a title
+const AROUND = 90; // pixels beside a chart's axis
+const HEIGHT = 300; // pixels of an axis of unknown height
+const AXIS_TITLE = 13; // pixels, bold
+const LABEL = 11; // pixels
 const RESIZING = 120; // milliseconds without another change of size
 const ERRORS_ONLY = 1; // Vega's level of messages
 const SYMBOL = 45; // pixels of a legend's symbol and gaps
+const LEGEND_LETTER = 6;
+const LONGEST_LABEL = 175; // as legends have it
+const LONGEST_LINE = 120; // letters of a note
 
 /** What a page may offer for a chart. */
 export function offered(spec) {
@@ -45,25 +54,37 @@ function isGrid(spec) {
   return "columns" in spec && ("facet" in spec || "concat" in spec || "repeat" in spec);
 }
 
-/** Let a grid have as many columns as there is room for, and its panels fill that. */
-function fitGrid(spec, width, attached) {
+/** How many columns fill the rows evenly, of those that there is room for. */
+function columnsOf(spec, width) {
+  if (!isGrid(spec)) return 1;
+  const { panel, methods } = offered(spec);
+  const most = Math.max(1, Math.round((width - 10) / (panel + ATTACHED)));
+  const panels = Math.max(1, spec.concat?.length ?? methods?.length ?? most);
+  return Math.ceil(panels / Math.ceil(panels / most));
+}
+
+/** Let the panels of a grid fill its columns, less what turned out to be too much. */
+function fitGrid(spec, width, excess) {
   const { panel, scrolls } = offered(spec);
   if (!panel || scrolls) return;
-  const columns = isGrid(spec) ? Math.max(1, Math.round((width - 10) / (panel + attached))) : 1;
-  const room = Math.max(NARROWEST_PANEL, Math.floor((width - 10) / columns) - attached);
-  const filling = isGrid(spec) ? room : Math.min(panel, room);
+  const columns = columnsOf(spec, width);
+  const room = Math.min(panel * WIDEST_PANEL, Math.floor((width - 10) / columns) - ATTACHED);
+  const filling = Math.max(NARROWEST_PANEL, Math.floor(Math.min(room, isGrid(spec) ? room : panel) - excess / columns));
+  const taller = Math.max(1, filling / panel);
   walk(spec, (node) => {
     if (isGrid(node)) node.columns = columns;
-    if (node.width === panel) node.width = filling;
+    if (node.width !== panel) return;
+    node.width = filling;
+    if (isGrid(spec) && typeof node.height === "number") node.height = Math.round(node.height * taller);
   });
 }
 
 function wrapped(text, letters) {
-  const given = [text].flat().map(String);
-  if (given.every((line) => line.length <= letters)) return given;
+  if (text.length <= letters) return [text];
   const lines = [];
   let current = "";
-  for (const word of given.join(" ").split(" ")) {
+  const pieces = new RegExp(`.{1,${letters}}`, "gu"); // of a word that is longer than a line
+  for (const word of text.split(" ").flatMap((long) => long.match(pieces) ?? [])) {
     if (current && current.length + word.length + 1 > letters) {
       lines.push(current);
       current = word;
@@ -72,25 +93,76 @@ function wrapped(text, letters) {
   return [...lines, current];
 }
 
-/** Break titles into lines that fit, and legends into as many columns as do. */
-function fitTexts(spec, width) {
-  const letters = (size) => Math.max(20, Math.floor((width - MARGIN) / (LETTER * size)));
-  const { title } = spec;
-  if (typeof title === "string") spec.title = { text: wrapped(title, letters(13)) };
-  else if (title) {
-    if (title.text) title.text = wrapped(title.text, letters(title.fontSize ?? 13));
-    if (title.subtitle) title.subtitle = wrapped(title.subtitle, letters(title.subtitleFontSize ?? 11));
-  }
-  const names = [...(offered(spec).methods ?? []), ...(offered(spec).classes ?? [])];
-  const longest = Math.min(220, 6 * Math.max(0, ...names.map((name) => name.length)));
-  const legend = spec.config?.legend;
-  if (legend && names.length > 1) legend.columns = Math.max(1, Math.floor(width / (longest + SYMBOL)));
+/** The expression of a label whose middle is left out where it has more letters than this. */
+function shortening(letters) {
+  const [before, after] = [Math.ceil(letters * 0.6) - 1, Math.floor(letters * 0.4)];
+  return `length(datum.label) > ${letters} ? slice(datum.label, 0, ${before}) + '…' + slice(datum.label, -${after}) : datum.label`;
 }
 
-/** Make a chart fit into so many pixels, of which each panel of a grid leaves some to its labels. */
-function fit(spec, width, attached) {
-  fitGrid(spec, width, attached);
+/** The names in the legends of a chart. */
+function legendNames(spec) {
+  const names = new Set();
+  walk(spec, (node) => {
+    for (const channel of ["color", "strokeDash", "shape"]) {
+      const { scale, legend } = node.encoding?.[channel] ?? {};
+      if (legend !== null && Array.isArray(scale?.domain)) scale.domain.forEach((name) => names.add(String(name)));
+    }
+  });
+  return [...names];
+}
+
+/** Break notes into lines that fit, and legends into as many columns as do. */
+function fitTexts(spec, width) {
+  const { notes, panel, scrolls } = offered(spec);
+  if (notes?.length && spec.title?.text) {
+    // A title does not make a chart wider than it is.
+    const room = panel && (scrolls || !isGrid(spec)) ? Math.min(width, panel) : width;
+    const letters = Math.max(30, Math.min(LONGEST_LINE, Math.floor((room - MARGIN) / (LETTER * spec.title.fontSize))));
+    spec.title.text = notes.flatMap((note) => wrapped(note, letters));
+  }
+  const names = legendNames(spec);
+  const longest = Math.min(LONGEST_LABEL, LEGEND_LETTER * Math.max(0, ...names.map((name) => name.length)));
+  const legend = spec.config?.legend;
+  if (legend && names.length > 1) {
+    const most = Math.max(1, Math.min(names.length, Math.floor(width / (longest + SYMBOL))));
+    legend.columns = Math.ceil(names.length / Math.ceil(names.length / most));
+  }
+  // Names that differ at their ends only are to be told apart.
+  walk(spec, (node) => {
+    for (const channel of ["color", "strokeDash", "shape"]) {
+      const { scale, legend: own } = node.encoding?.[channel] ?? {};
+      if (own === null || typeof scale?.domain?.[0] !== "string") continue;
+      node.encoding[channel].legend = { ...own, labelExpr: shortening(Math.floor(LONGEST_LABEL / LEGEND_LETTER)) };
+    }
+    if (node.facet?.header) node.facet.header.labelExpr = shortening(Math.floor((panel ?? width) / (LETTER * LABEL)));
+  });
+}
+
+/** Break the titles of axes that are longer than the axes. */
+function fitAxes(spec, width) {
+  const length = { x: width - AROUND, y: HEIGHT };
+  const visit = (node, outer) => {
+    if (Array.isArray(node)) node.forEach((item) => visit(item, outer));
+    else if (node && typeof node === "object") {
+      const own = { x: typeof node.width === "number" ? node.width : outer.x, y: typeof node.height === "number" ? node.height : outer.y };
+      for (const axis of ["x", "y"]) {
+        const channel = node.encoding?.[axis];
+        if (typeof channel?.title === "string") {
+          const lines = wrapped(channel.title, Math.max(12, Math.floor(own[axis] / (LETTER * AXIS_TITLE))));
+          if (lines.length > 1) channel.title = lines;
+        }
+      }
+      for (const [name, item] of Object.entries(node)) if (!["data", "datasets", "encoding"].includes(name)) visit(item, own);
+    }
+  };
+  visit(spec, length);
+}
+
+/** Make a chart fit into so many pixels. */
+function fit(spec, width, excess) {
+  fitGrid(spec, width, excess);
   fitTexts(spec, width);
+  fitAxes(spec, width);
 }
 
 function refusingLoader() {
@@ -121,8 +193,29 @@ export class Chart {
     this.#host = host;
     this.#spec = spec;
     host.classList.toggle("scrolls", Boolean(this.offers.scrolls));
+    this.#reach();
     this.observer = new ResizeObserver(() => this.#resized());
     this.observer.observe(host);
+  }
+
+  /** What scrolls is scrolled with the keyboard as well. */
+  #reach() {
+    const named = { tabindex: "0", role: "region", "aria-label": this.#spec.description ?? "Chart" };
+    for (const [name, value] of Object.entries(named)) {
+      if (this.offers.scrolls) this.#host.setAttribute(name, value);
+      else this.#host.removeAttribute(name);
+    }
+  }
+
+  /** Bring into sight what a chart that is larger than its place begins with. */
+  #focus() {
+    const { focus } = this.offers;
+    const drawn = this.#host.querySelector("canvas");
+    if (!focus || !drawn) return;
+    const [right, down] = focus;
+    const from = (place, room) => (place + HALF_BOX > room ? place - room / 2 : 0);
+    this.#host.scrollLeft = from(right * drawn.clientWidth, this.#host.clientWidth);
+    this.#host.scrollTop = from(down * drawn.clientHeight, this.#host.clientHeight);
   }
 
   get offers() {
@@ -134,14 +227,14 @@ export class Chart {
   }
 
   /** Draw, or draw anew; of several at once only the last is kept. */
-  async draw(attached = ATTACHED) {
+  async draw(excess = 0) {
     this.#generation += 1;
     const generation = this.#generation;
     await vega();
     this.#width = this.#host.clientWidth;
     const spec = structuredClone(this.#spec);
     for (const axis of this.#logarithmic) makeLogarithmic(spec, axis);
-    fit(spec, this.#width, attached);
+    fit(spec, this.#width, excess);
     const target = document.createElement("div");
     target.className = "drawing";
     this.#host.append(target);
@@ -168,17 +261,20 @@ export class Chart {
       return;
     }
     // Labels that are longer than most take what the panels have too much.
-    const excess = target.scrollWidth - this.#width;
-    if (this.offers.panel && !this.offers.scrolls && excess > 0 && attached === ATTACHED) {
+    const more = target.scrollWidth - this.#width;
+    if (this.offers.panel && !this.offers.scrolls && more > 0 && excess === 0) {
       result.finalize();
       target.remove();
-      await this.draw(ATTACHED + excess);
+      await this.draw(more + 2);
       return;
     }
     const before = this.#result;
+    const places = [this.#host.scrollLeft, this.#host.scrollTop];
     this.#result = result;
     before?.finalize();
     for (const child of [...this.#host.children]) if (child !== target) child.remove();
+    if (before) [this.#host.scrollLeft, this.#host.scrollTop] = places;
+    else this.#focus();
     await this.#settle(["methods", "classes", "cuts"]);
     describe(target, spec);
   }

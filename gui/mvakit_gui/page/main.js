@@ -24,7 +24,7 @@ function mark(current) {
 
 function present(panel, focus) {
   desk.open(panel);
-  if (narrow.matches) byId("side").open = false;
+  if (narrow.matches && focus) byId("side").open = false;
   if (focus) {
     panel.heading.focus({ preventScroll: true });
     panel.root.scrollIntoView({ block: "nearest" });

@@ -53,6 +53,8 @@ function toggle(label, told, pressed, action) {
 export class ViewPanel extends Panel {
   #unsubscribe = [];
   #asked = 0;
+  #seen = true;
+  #waiting = new Set();
 
   constructor(group, number) {
     super(group.title);
@@ -62,15 +64,34 @@ export class ViewPanel extends Panel {
     this.page = 0;
     this.root.dataset.group = group.key;
     this.body.append(
+      (this.caption = element("h3", { class: "caption" })),
       (this.host = element("div", { class: "chart" })),
       (this.message = element("p", { class: "message", role: "status" })),
       (this.description = element("p", { class: "description" })),
     );
     for (const name of ["methods", "classes", "cuts"]) {
-      this.#unsubscribe.push(subscribe(name, () => this.chart?.update(name)));
+      this.#unsubscribe.push(subscribe(name, () => this.#follow(name)));
     }
     this.#unsubscribe.push(subscribe("theme", () => this.chart?.draw()));
+    // What is scrolled away follows when it comes back.
+    this.observer = new IntersectionObserver((entries) => {
+      this.#seen = entries.at(-1).isIntersecting;
+      if (this.#seen) this.#catchUp();
+    });
+    this.observer.observe(this.root);
     if (group.views.length) this.#fillTools();
+  }
+
+  #follow(name) {
+    if (this.#seen) return this.chart?.update(name);
+    this.#waiting.add(name);
+    return null;
+  }
+
+  #catchUp() {
+    const names = [...this.#waiting];
+    this.#waiting.clear();
+    if (names.length) this.chart?.update(...names);
   }
 
   #fillTools() {
@@ -121,7 +142,9 @@ export class ViewPanel extends Panel {
       this.#say(`Not in this file: ${this.group.reason}`, "absent");
       return;
     }
-    if (this.chooser) this.chooser.selectedIndex = index;
+    this.chooser.selectedIndex = index;
+    this.chooser.title = this.title;
+    refill(this.caption, this.group.views.length > 1 || this.title !== this.group.title ? this.title : null);
     await this.#load(this.view.key);
     this.#offerPages(this.view);
   }
@@ -196,7 +219,7 @@ export class ViewPanel extends Panel {
     }
     if (view !== this.view || count < 2) return;
     if (!source.live) {
-      refill(this.pager, `1 of ${count} ${view.pages}s`);
+      refill(this.pager, `The first of ${count} ${view.pages}s; a report holds no others`);
       return;
     }
     const input = element("input", {
@@ -218,6 +241,7 @@ export class ViewPanel extends Panel {
 
   close() {
     this.#asked += 1;
+    this.observer.disconnect();
     for (const unsubscribe of this.#unsubscribe) unsubscribe();
     this.chart?.finalize();
     super.close();

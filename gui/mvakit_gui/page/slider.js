@@ -8,6 +8,12 @@ import { announce, inDataset, isShown, state, subscribe } from "./state.js";
 
 const FIRST_FORMULA = "S/sqrt(S+B)";
 const KNOWN_FORMULAE = ["S/sqrt(S+B)", "S/sqrt(B)", "S/B", "sqrt(2*((S+B)*log(1+S/B)-S))", "S/(1.5+sqrt(B))"];
+const NO_RESPONSE = "No cut to set: no method left the responses of the test events, with the distributions of both classes.";
+const NO_CUT = {
+  Multiclass: "No cut to set: a method has one response for each class here, and an event is of the class with the largest.",
+  Regression: "No cut to set: these methods estimate a target, and select no events.",
+};
+const NARROW = matchMedia("(max-width: 50rem)");
 const SETTLING = 250; // milliseconds without a move before the exact numbers are asked for
 
 export class WorkingPoint {
@@ -16,23 +22,35 @@ export class WorkingPoint {
   #typed = null; // what was typed lies between two points, and what the server answered to it
   #timer = 0;
   #frame = 0;
+  #moving = false;
   #generation = 0;
 
   constructor(root) {
     this.root = root;
     subscribe("methods", () => this.#fillOthers());
+    // On a wide page there is room for all of it.
+    NARROW.addEventListener("change", () => {
+      if (this.assumptions) this.assumptions.open = !NARROW.matches;
+    });
   }
 
-  /** Offer the methods of a dataset that has any with a response to cut on. */
+  /** Offer the methods of a dataset that has any with a response to cut on; else say why there is no cut. */
   open(catalogue) {
     this.#generation += 1;
     this.#points.clear();
     this.#typed = null;
     state.cuts = {};
     this.methods = catalogue.methods.map((method, number) => ({ ...method, number })).filter((method) => method.cuts);
-    this.root.hidden = this.methods.length === 0;
-    if (this.root.hidden) return;
-    this.#build();
+    this.root.hidden = false;
+    this.root.classList.toggle("without", this.methods.length === 0);
+    if (this.methods.length) this.#build();
+    else {
+      refill(
+        this.root,
+        element("div", { class: "bar" }, element("h2", {}, "Working point"),
+          element("p", { class: "message" }, NO_CUT[catalogue.analysis] ?? NO_RESPONSE)),
+      );
+    }
   }
 
   #build() {
@@ -79,12 +97,14 @@ export class WorkingPoint {
       element("button", { type: "button", onclick: () => this.#clear(), title: "No cut in the charts" }, "Clear"),
     );
     this.assumptions = element(
-      "div",
-      { class: "controls", hidden: true },
-      field("N_S", this.nS, "Signal events before the cut"),
-      field("N_B", this.nB, "Background events before the cut"),
-      field("Significance", this.formula, "A formula of S and B, the selected events"),
-      field("Others", this.follow),
+      "details",
+      { class: "assumed", hidden: true, open: !NARROW.matches },
+      element("summary", {}, "Events and significance"),
+      element("div", { class: "controls" },
+        field("N_S", this.nS, "Signal events before the cut"),
+        field("N_B", this.nB, "Background events before the cut"),
+        field("Significance", this.formula, "A formula of S and B, the selected events"),
+        field("Others", this.follow)),
     );
     const head = (...titles) => element("thead", {}, element("tr", {}, ...titles.map((t) => element("th", { scope: "col" }, t))));
     const scrolled = (caption, top, body) =>
@@ -101,10 +121,9 @@ export class WorkingPoint {
     for (const details of this.more.children) details.addEventListener("toggle", () => this.#fillTables());
     refill(
       this.root,
-      element("div", { class: "bar" }, element("h2", {}, "Working point"), this.starter),
-      this.controls,
+      element("div", { class: "bar" }, element("h2", {}, "Working point"), this.starter, this.controls),
       element("datalist", { id: "formulae" }, ...KNOWN_FORMULAE.map((value) => element("option", { value }))),
-      this.figures, this.spoken, this.assumptions, this.problem, this.more,
+      this.figures, this.spoken, this.problem, this.assumptions, this.more,
     );
     this.#readExpected();
   }
@@ -174,13 +193,23 @@ export class WorkingPoint {
   #slide(index) {
     this.#index = index;
     this.#typed = null;
-    // One move for all events between two frames.
-    if (!this.#frame) {
-      this.#frame = requestAnimationFrame(() => {
-        this.#frame = 0;
-        this.#move();
-      });
-    }
+    this.#schedule();
+  }
+
+  /** One move for all events between two frames, and none before the charts have followed the last. */
+  #schedule() {
+    if (this.#frame || this.#moving) return;
+    this.#frame = requestAnimationFrame(async () => {
+      this.#frame = 0;
+      this.#moving = true;
+      const index = this.#index;
+      try {
+        await this.#move();
+      } finally {
+        this.#moving = false;
+      }
+      if (index !== this.#index) this.#schedule();
+    });
   }
 
   async #type() {
@@ -270,18 +299,18 @@ export class WorkingPoint {
 
   #show(result) {
     const shown = [
-      ["Signal efficiency", "effS", result.effS, result.errS],
-      ["Background efficiency", "effB", result.effB, result.errB],
-      ["Purity", "purity", result.purity, result.purityError],
-      ["Efficiency × purity", "product", result.product, 0],
-      ["S", "s", result.s, result.sError],
-      ["B", "b", result.b, result.bError],
-      ["Significance", "significance", result.significance, result.significanceError],
+      ["ε_S", "effS", result.effS, result.errS, "Signal efficiency"],
+      ["ε_B", "effB", result.effB, result.errB, "Background efficiency"],
+      ["Purity", "purity", result.purity, result.purityError, "S / (S + B)"],
+      ["ε_S·purity", "product", result.product, 0, "Signal efficiency times purity"],
+      ["S", "s", result.s, result.sError, "Signal events after the cut"],
+      ["B", "b", result.b, result.bError, "Background events after the cut"],
+      ["Significance", "significance", result.significance, result.significanceError, this.formula.value],
     ];
     refill(
       this.figures,
-      ...shown.map(([label, key, value, error]) =>
-        element("div", {}, element("dt", {}, label), element("dd", { "data-figure": key, "data-value": value }, textWithError(value, error)))),
+      ...shown.map(([label, key, value, error, told]) =>
+        element("div", { title: told }, element("dt", {}, label), element("dd", { "data-figure": key, "data-value": value }, textWithError(value, error)))),
     );
     this.figures.dataset.approximate = String(Boolean(this.#typed) && !this.#typed.exact && !this.current.exact);
   }

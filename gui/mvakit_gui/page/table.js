@@ -1,5 +1,6 @@
 // The table of results: filled row by row, sorted by any column, saved as CSV.
 
+import { listing } from "./card.js";
 import { download, element, fileName, refill, withError } from "./dom.js";
 import { Panel } from "./panel.js";
 import { source } from "./source.js";
@@ -15,6 +16,7 @@ function quoted(value) {
 
 export class TablePanel extends Panel {
   #rows = [];
+  #details = new Map(); // of each method whose options are shown
   #sort = { key: null, falling: true };
   #closed = false;
 
@@ -34,6 +36,7 @@ export class TablePanel extends Panel {
     this.root.dataset.state = "loading";
     try {
       this.columns = await source.read(inDataset("table.json"));
+      if (catalogue.files.length > 1) this.columns.splice(1, 0, { key: "file", title: "File", told: "The result file", error: "" });
     } catch (error) {
       refill(this.body, element("p", { class: "message" }, error.message));
       this.root.dataset.state = "failed";
@@ -47,7 +50,7 @@ export class TablePanel extends Panel {
       this.body,
       element("div", { class: "scrolled", tabindex: "0", role: "region", "aria-label": "Table of results" },
         element("table", { class: "results" },
-          element("thead", {}, element("tr", {}, ...this.heads, element("th", { scope: "col" }, "Options"))), this.rows)),
+          element("thead", {}, element("tr", {}, ...this.heads)), this.rows)),
       this.message,
     );
     for (const [number] of catalogue.methods.entries()) {
@@ -56,7 +59,8 @@ export class TablePanel extends Panel {
         .read(inDataset(`method/${number}/row.json`))
         .catch((error) => ({ name: catalogue.methods[number].name, type: catalogue.methods[number].type, remark: error.message }));
       if (this.#closed || dataset !== state.dataset) return;
-      this.#rows.push({ ...row, number });
+      const { title, file } = catalogue.methods[number];
+      this.#rows.push({ ...row, number, title, file });
       this.#fill();
     }
     refill(this.message);
@@ -65,7 +69,7 @@ export class TablePanel extends Panel {
     this.root.dataset.state = "drawn";
   }
 
-  #sortBy(key, falling = this.#sort.key === key ? !this.#sort.falling : !["name", "type"].includes(key)) {
+  #sortBy(key, falling = this.#sort.key === key ? !this.#sort.falling : !["name", "type", "file"].includes(key)) {
     this.#sort = { key, falling };
     this.columns.forEach((column, i) =>
       this.heads[i].setAttribute("aria-sort", column.key !== key ? "none" : falling ? "descending" : "ascending"));
@@ -86,28 +90,61 @@ export class TablePanel extends Panel {
 
   #fill() {
     if (!this.rows) return;
-    refill(this.rows, ...this.#sorted().map((row) => this.#line(row)));
+    refill(this.rows, ...this.#sorted().flatMap((row) => [this.#line(row), this.#details.get(row.number)]));
+  }
+
+  /** Show the options behind a method below its row, or hide them. */
+  async #toggle(row) {
+    const shown = this.#details.delete(row.number);
+    if (!shown) this.#details.set(row.number, this.#detail(row));
+    this.#fill();
+    this.rows.querySelector(`button[data-number="${row.number}"]`)?.focus();
+  }
+
+  #detail(row) {
+    const cell = element("td", { colspan: String(this.columns.length) }, "Reading…");
+    source.read(inDataset(`method/${row.number}/card.json`)).then(
+      (card) =>
+        refill(cell,
+          card.obstacle ? element("p", { class: "message" }, card.obstacle) : null,
+          card.weights && !card.options.length ? element("p", {}, `All ${card.optionCount} options have their defaults.`) : null,
+          listing(`Options of ${row.name} changed from their defaults (${card.options.length} of ${card.optionCount})`,
+            ["Option", "Value", "Default"], card.options.map((option) => [option.name, option.value, option.default ?? "?"])),
+          element("button", { type: "button", onclick: () => this.openCard(row.number) }, "Variables, training and more")),
+      (error) => refill(cell, error.message),
+    );
+    return element("tr", { class: "detail" }, cell);
   }
 
   #line(row) {
     const cells = this.columns.map((column) => {
       const value = row[column.key];
-      if (column.key === "name") return element("th", { scope: "row" }, value);
+      if (column.key === "name") return element("th", { scope: "row" }, ...this.#opener(row));
       if (typeof value !== "number") return element("td", { class: value ? "" : "none" }, value ?? "–");
       const [shown, error] = withError(value, row[column.error]);
       return element("td", { class: "number" }, shown, error === null ? null : element("small", {}, ` ± ${error}`));
     });
-    return element("tr", { title: row.remark ?? "" }, ...cells,
-      element("td", {},
-        element("button", { type: "button", "aria-label": `Options of ${row.name}`, onclick: () => this.openCard(row.number) }, "show"),
-        row.remark ? element("small", {}, ` ${row.remark}`) : null));
+    return element("tr", { class: "method", title: row.remark ?? "" }, ...cells);
+  }
+
+  #opener(row) {
+    const open = String(this.#details.has(row.number));
+    return [
+      element("button", {
+        type: "button", class: "opener", "data-number": String(row.number), "aria-expanded": open,
+        title: `Options of ${row.name}`, onclick: () => this.#toggle(row),
+      }, this.columns.some((column) => column.key === "file") ? row.title : row.name),
+      row.remark ? element("small", {}, row.remark) : null,
+    ];
   }
 
   #save() {
     if (!this.columns) return;
     const keys = this.columns.flatMap((column) => [column.key, column.error].filter(Boolean));
     const titles = this.columns.flatMap((column) => [column.title, column.error ? `${column.title} error` : ""].filter(Boolean));
-    const lines = [titles, ...this.#sorted().map((row) => keys.map((key) => row[key]))];
+    const several = keys.includes("file");
+    const cell = (row, key) => (several && key === "name" ? row.title : row[key]);
+    const lines = [titles, ...this.#sorted().map((row) => keys.map((key) => cell(row, key)))];
     const text = lines.map((line) => line.map(quoted).join(",")).join("\r\n");
     download(fileName(`${state.catalogue.name} results`, "csv"), `${text}\r\n`, "text/csv");
   }

@@ -39,9 +39,15 @@ export function bindTheme(button) {
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => announce("theme"));
 }
 
+/** Remember for the printed page in which colours the charts are drawn. */
+function noteColours(style) {
+  document.documentElement.dataset.printed = style.colorScheme.includes("dark") ? "dark" : "light";
+}
+
 /** The colours of charts, as a Vega-Lite configuration. */
 export function chartConfig() {
   const style = getComputedStyle(document.documentElement);
+  noteColours(style);
   const color = (name) => style.getPropertyValue(`--${name}`).trim();
   const [text, soft, line, back] = ["text", "soft", "line", "panel"].map(color);
   const font = "system-ui, sans-serif";
