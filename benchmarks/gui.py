@@ -1,18 +1,21 @@
 """The browser application: time to the first page, memory of the server, and how fast a cut moves in 40 methods.
 
 Result files of two sizes are made here; others are named on the command line: ``python benchmarks/gui.py TMVA.root``.
+Each number is printed with its limit. ``python benchmarks/gui.py --table TMVA.root ...`` draws everything that files can
+feed, and prints which views of which file were drawn, and why the others are greyed.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,13 @@ from mvakit import DataLoader, Factory
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 MOVES = 40
+# Limits: seconds to the first page of a small and of a large file, which differ at so many megabytes; seconds for a view of
+# all methods; milliseconds for a cut to move; megabytes of memory.
+FIRST_PAGE = (1.0, 2.0)
+BETWEEN = 40.0
+ALL_METHODS = 5.0
+MOVE = 100.0
+MEMORY = 200.0
 
 # Runs in the page: moves the slider, and waits each time until every chart has followed.
 LATENCY = """async (moves) => {
@@ -93,8 +103,22 @@ def drawn(page: Any, selector: str = "#desk .panel") -> None:
     page.wait_for_selector(f"{selector}[data-state]:not([data-state=loading])", timeout=120_000)
 
 
+def told(what: str, value: float, limit: float, unit: str) -> None:
+    """Print a number with its limit."""
+    verdict = "ok" if value <= limit else "TOO MUCH"
+    print(f"  {what:<58} {value:8.2f} {unit:<3} of {limit:g} {unit:<3} {verdict}", flush=True)
+
+
+def processor_time(process: int) -> float:
+    """Return the seconds that a process has computed."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(fields[i]) for i in (11, 12)) / os.sysconf("SC_CLK_TCK")
+
+
 def look(browser: Any, path: Path) -> None:
-    print(f"{path}: {path.stat().st_size / 1e6:.0f} MB")
+    megabytes = path.stat().st_size / 1e6
+    first = FIRST_PAGE[megabytes > BETWEEN]
+    print(f"{path}: {megabytes:.0f} MB; load of the machine {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
     with served(path) as (url, process, answering):
         page = browser.new_context(viewport={"width": 1280, "height": 900}).new_page()
         started = time.perf_counter()
@@ -102,23 +126,51 @@ def look(browser: Any, path: Path) -> None:
         page.wait_for_selector("#views button")
         listed = time.perf_counter() - started
         drawn(page)
-        print(f"  address printed after {answering:.2f} s; then list of views {listed:.2f} s, first chart "
-              f"{time.perf_counter() - started:.2f} s; server {memory(process):.0f} MB")  # fmt: skip
+        charted = time.perf_counter() - started
+        told("address printed", answering, first + 1.0, "s")
+        told("list of views", listed, first, "s")
+        told("first chart", charted, first, "s")
+        print(f"  processor time of the server until then {processor_time(process):.2f} s")
         titles = [" ".join(b.inner_text().split()) for b in page.query_selector_all("#views button")]
-        highest, slowest = 0.0, (0.0, "")
+        highest, taken = memory(process), []
         for number, title in enumerate(titles):
-            started = time.perf_counter()
+            started, computed = time.perf_counter(), processor_time(process)
             page.evaluate("(i) => document.querySelectorAll('#views button')[i].click()", number)
             page.wait_for_timeout(1)
             drawn(page)
-            slowest = max(slowest, (time.perf_counter() - started, title))
+            taken.append((time.perf_counter() - started, title, processor_time(process) - computed))
             highest = max(highest, memory(process))
-        print(
-            f"  all {len(titles)} buttons pressed: slowest {slowest[0]:.2f} s ({slowest[1][:40]}); server at most {highest:.0f} MB"
-        )
+        for seconds, title, computed in sorted(taken, reverse=True)[:3]:
+            told(f"button {title[:28]} (computing {computed:.2f} s)", seconds, ALL_METHODS, "s")
         latency(page, titles)
-        print(f"  after the working point: server {memory(process):.0f} MB")
+        told("memory of the server, at most", max(highest, memory(process)), MEMORY, "MB")
         page.context.close()
+
+
+def table(paths: Sequence[Path]) -> None:
+    """Draw the charts of all views of some files, and print what became of each button."""
+    from mvakit_gui.catalogue import Catalogue
+    from mvakit_gui.views import Source
+
+    from mvakit.errors import MvakitError
+    from mvakit.resultfile import ResultFile
+
+    for path in paths:
+        with ResultFile(path) as file:
+            for name in file.datasets:
+                catalogue = Catalogue([Source.of(file, name)])
+                print(
+                    f"\n{path}, {name} ({catalogue.analysis.value}, {len(catalogue.methods)} methods)\n\n| button | views |\n|---|---|"
+                )
+                for group in catalogue.groups:
+                    refused = []
+                    for view in group.views:
+                        try:
+                            view.chart().to_dict(validate=False)
+                        except MvakitError as error:
+                            refused.append(f"{view.title}: {error}")
+                    said = f"greyed: {group.reason}" if group.reason else f"{len(group.views) - len(refused)} drawn"
+                    print(f"| {group.key} {group.title} | {'; '.join([said, *refused])} |", flush=True)
 
 
 def latency(page: Any, titles: list[str]) -> None:
@@ -145,11 +197,14 @@ def latency(page: Any, titles: list[str]) -> None:
         page.wait_for_timeout(1500)
     times = page.evaluate(LATENCY, MOVES)
     methods = page.locator("#working-point .more tbody").first.locator("tr").count()
-    print(f"  a cut moved in {methods} methods and 3 charts: median {times[len(times) // 2]:.0f} ms, "
-          f"19 of 20 within {times[int(0.95 * len(times))]:.0f} ms")  # fmt: skip
+    told(f"a cut moved in {methods} methods and 3 charts, median", times[len(times) // 2], MOVE, "ms")
+    told("the same, 19 of 20", times[int(0.95 * len(times))], MOVE, "ms")
 
 
 def main() -> None:
+    if sys.argv[1:2] == ["--table"]:
+        table([Path(name) for name in sys.argv[2:]])
+        return
     executable = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if executable is None:
         raise SystemExit("there is no Chromium to look with")

@@ -7,6 +7,7 @@ or a picture where it cannot.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
@@ -14,12 +15,14 @@ from typing import Any
 import numpy.typing as npt
 
 from mvakit.errors import DataError
-from mvakit.evaluation import ClassificationResult, Curve, ResponseHistograms
+from mvakit.evaluation import ClassificationResult, Curve, MulticlassResult, RegressionResult, ResponseHistograms
+from mvakit.evaluation.regression_results import Deviation
 from mvakit.method import Forest
 from mvakit.model import Model
 from mvakit.types import AnalysisType
 from mvakit_gui.doors import TMVAGui, save_report, serve_gui
 from mvakit_gui.figures import (
+    AverageDeviation,
     CorrelationFigure,
     HistoryFigure,
     OvertrainingFigure,
@@ -28,6 +31,7 @@ from mvakit_gui.figures import (
     RocLine,
     Style,
     TreeFigure,
+    average_deviation_figure,
     correlation_figure,
     figure_bytes,
     history_figure,
@@ -36,6 +40,7 @@ from mvakit_gui.figures import (
     tree_figure,
     tree_layout,
 )
+from mvakit_gui.figures.saving import mimebundle
 from mvakit_gui.plots import save_plots
 
 __all__ = [
@@ -43,6 +48,7 @@ __all__ = [
     "draw_correlations",
     "draw_history",
     "draw_overtraining",
+    "draw_result",
     "draw_roc",
     "draw_tree",
     "repr_html",
@@ -180,6 +186,55 @@ def draw_tree(model: Model, tree: int = 0, *, label: str | None = None, style: S
         forest, tree, [v.label for v in model.variables], title=model.title, analysis=model.analysis, classes=classes
     )
     return tree_figure(layout, label=label, style=style)
+
+
+def draw_result(result: ClassificationResult | MulticlassResult | RegressionResult) -> dict[str, Any]:
+    """Return what a notebook shows of a result beside its table: a picture, and the chart that the browser has.
+
+    ROC curves of a classifier, and of each class of several against the rest; the deviations of a regression.
+    """
+    if isinstance(result, RegressionResult):
+        parts = [(p, "test sample") for p in result.test] + [(p, "training sample") for p in result.train or ()]
+        several = len(result.targets) > 1
+        deviations = [
+            _average(f"{result.title} {part.name}" if several else result.title, f"{sample}, {within}", deviation)
+            for part, sample in parts
+            for deviation, within in ((part.full, "all events"), (part.truncated, "within 2 sigma"))
+        ]
+
+        def chart() -> Any:
+            from mvakit_gui.charts.curves import average_deviation_chart
+
+            return average_deviation_chart(deviations)
+
+        bundle = mimebundle(average_deviation_figure(deviations).figure, chart)
+    else:
+        lines = _lines(result)
+
+        def chart() -> Any:
+            from mvakit_gui.charts.roc import roc_chart
+
+            return roc_chart(lines, notes=str(result).splitlines())
+
+        bundle = mimebundle(roc_figure(lines).figure, chart)
+    return {kind: value for kind, value in bundle.items() if kind != "text/plain"}
+
+
+def _average(method: str, kind: str, deviation: Deviation) -> AverageDeviation:
+    """Return the root of the mean squared deviation: RMS and bias, which are independent, in quadrature."""
+    value = math.hypot(deviation.bias, deviation.rms)
+    error = math.hypot(deviation.bias * deviation.bias_error, deviation.rms * deviation.rms_error)
+    return AverageDeviation(method, kind, value, error / value if value > 0.0 else 0.0)
+
+
+def _lines(result: ClassificationResult | MulticlassResult) -> list[RocLine]:
+    if isinstance(result, ClassificationResult):
+        return [RocLine.of_result(result)]
+    trained = [None] * len(result.classes) if result.train is None else result.train.one_vs_rest
+    return [
+        RocLine.of(f"{result.title}: {name} against the rest", test, train)
+        for name, test, train in zip(result.classes, result.test.one_vs_rest, trained, strict=True)
+    ]
 
 
 def repr_html(results: ClassificationResult | Iterable[ClassificationResult]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import uproot
 import vl_convert
 from mvakit_gui.catalogue import Catalogue
 from mvakit_gui.merit import figure_of_merit
-from mvakit_gui.views import Source, scan_of
+from mvakit_gui.views import Source
 from mvakit_gui.views.outputs import ks_of
 
 from mvakit.errors import DataError, ResultFileError
@@ -100,7 +101,7 @@ def test_significance_is_that_of_the_events_and_of_the_histograms(
     with file:
         source = Source.of(file)
         effs = [source.histogram(title, f"MVA_{title}_eff{letter}") for letter in "SB"]
-        sample, scan = source.two_classes(title), scan_of(source, title)
+        sample, scan = source.two_classes(title), source.scan(title)
     weight, is_signal = events["weight"].astype(float), events["classID"] == 0
     best = (0.0, 0.0)
     for cut in np.unique(events[title]):
@@ -274,3 +275,61 @@ def test_curves_of_one_class_against_one_other(reference: Path) -> None:
         for shown, area in ((drawn, one), (rest, all_others)):
             entry = next(t.get_text() for t in shown.legend.get_texts() if t.get_text().endswith(f"  {title}"))
             assert float(entry.split()[0]) == pytest.approx(area, abs=6e-5)
+
+
+# What stands in a file's keys, or in weight files beside it, where the group of this title is drawn.
+FEEDS: dict[str, str] = {
+    "Input variables": r"InputVariables_\w+;",
+    "Input variables and targets": r"InputVariables_\w+;",
+    "Input variable correlations, scatter plots and profiles": r"InputVariables_\w+/CorrelationPlots/scat_",
+    "Linear correlation coefficients of the input variables": r"CorrelationMatrix",
+    "Classifier output distributions, test sample": r"/MVA_[^/]+(_S|_Test_\w+_prob_for_\w+);",
+    "Classifier output distributions, test and training sample": r"/MVA_[^/]+_Train_",
+    "Classifier probability distributions, test sample": r"/MVA_[^/]+_Proba_S;",
+    "Classifier rarity distributions, test sample": r"/MVA_[^/]+_Rarity_S;",
+    "PDFs of the classifiers": r"/[^/]+_tr_S;",
+    "Training history": r"/TrainingHistory_",
+    "Likelihood reference distributions": r"/[^/]+_sig;",
+    "Network architecture": r"/(weights_hist01|estimatorHistTrain|TrainingHistory_[^/]+);",
+    "Network convergence test": r"/estimatorHistTrain;",
+    "Decision trees": r"/(BoostWeightVsTree|NodesBeforePruning|MonitorNtuple);",
+    "Decision tree control plots": r"/(BoostWeight|BoostWeightVsTree|ErrFractHist|NodesBeforePruning|NodesAfterPruning);",
+    "Boost control plots": r"/Booster_",
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_what_is_greyed_is_not_in_the_file_and_what_is_drawn_is(reference: Path, name: str) -> None:
+    with uproot.open(reference / name) as file:
+        keys = "\n".join(file.keys(recursive=True))
+        ntuples = [key for key in file.keys(recursive=True) if key.endswith("/MonitorNtuple;1")]
+        entries = {key.split("/")[-2]: file[key].num_entries for key in ntuples}
+    file, catalogue = opened(reference / name)
+    with file:
+        compared = 0
+        for group in catalogue.groups:
+            title = re.sub(r", (\w+-transformed|training sample)(?=,|$)", "", group.title)
+            title = re.sub(r", \w+-transformed", "", title).removesuffix(", training sample")
+            pattern = FEEDS.get(title)
+            if pattern is None:
+                continue
+            compared += 1
+            assert bool(re.search(pattern, keys)) == (group.reason is None), (group.key, group.title, group.reason)
+            if group.reason is not None:
+                # What the reason says there is not: no name of it is a key.
+                for said in re.findall(
+                    r"\b(InputVariables_Id|CorrelationMatrix|TrainingHistory_|estimatorHistTrain|weights_hist01|BoostWeightVsTree|ErrFractHist|NodesBeforePruning|Booster_)",
+                    group.reason,
+                ):
+                    assert said not in keys, (group.key, said)
+        assert compared >= 6
+        for group in catalogue.groups:
+            if group.reason and "MonitorNtuple of" in group.reason:
+                assert set(entries.values()) == {0}
+            if group.title == "PDE-foams":
+                folder = (reference / name).parent
+                titles = [method.title for method in file.dataset().methods]
+                beside = [
+                    path for path in folder.rglob("*_foams.root") if any(f"_{t}.weights" in path.name for t in titles)
+                ]
+                assert bool(beside) == (group.reason is None)

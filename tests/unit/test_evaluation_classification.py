@@ -73,6 +73,14 @@ def test_without_training_sample():
     assert "K-S" not in str(result)
 
 
+def test_threads_change_nothing():
+    samples = [TwoClassSample.from_arrays(*arrays(i)) for i in (1, 2)]
+    one, two = (evaluate_classification("M", *samples, threads=threads) for threads in (1, 3))
+    assert str(one) == str(two)
+    assert (one.auc, one.ks, one.auc_train) == (two.auc, two.ks, two.auc_train)
+    np.testing.assert_array_equal(one.roc.thresholds, two.roc.thresholds)
+
+
 def test_response_that_puts_signal_below_is_turned_round(result):
     (scores, is_signal, weights), (train_scores, _, train_weights) = arrays(1), arrays(2)
     flipped = evaluate_classification(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, astuple
 
 import numpy as np
 import pytest
@@ -71,7 +72,7 @@ def test_a_scan_is_its_cuts() -> None:
     assert (np.diff(scan.cuts) > 0).all()
     for index in (0, 17, len(scan) - 1):
         point = cut_point(SAMPLE, scan.cuts[index], 120.0, 3000.0, figure_of_merit("S/sqrt(B)"))
-        assert scan.at(index) == point
+        assert astuple(scan.at(index)) == pytest.approx(astuple(point), rel=1e-10, abs=1e-12)
     assert scan.optimum.significance == scan.significance.max()
     assert scan.significance[0] == pytest.approx(120 / math.sqrt(3000))
     np.testing.assert_allclose(scan.product, scan.signal_efficiency * scan.purity)
@@ -85,6 +86,15 @@ def test_the_cut_of_a_signal_efficiency() -> None:
     assert scan.index_at_signal_efficiency(2.0) == 0
 
 
+def test_a_scan_thinned_at_once_is_the_scan_thinned_later() -> None:
+    sample = TwoClassSample.from_arrays(RNG.normal(size=800) + IS_SIGNAL, IS_SIGNAL, WEIGHTS)
+    for side in (1, -1):
+        later = cut_scan(sample, orientation=side).thinned(60)
+        at_once = cut_scan(sample, orientation=side, most=60)
+        assert [asdict(later.at(i)) for i in range(len(later))] == [asdict(at_once.at(i)) for i in range(len(at_once))]
+        assert at_once.available == 800
+
+
 def test_a_thinned_scan_keeps_its_ends_and_its_optimum() -> None:
     scan = cut_scan(TwoClassSample.from_arrays(RNG.normal(size=800) + IS_SIGNAL, IS_SIGNAL, WEIGHTS))
     thin = scan.thinned(50)
@@ -93,6 +103,7 @@ def test_a_thinned_scan_keeps_its_ends_and_its_optimum() -> None:
     assert (thin.cuts[0], thin.cuts[-1]) == (scan.cuts[0], scan.cuts[-1])
     assert thin.optimum == scan.optimum
     assert scan.thinned(10_000) is scan
+    assert (scan.available, thin.available) == (800, 800)
     with pytest.raises(OptionError, match="10 cuts or more, not 9"):
         scan.thinned(9)
 

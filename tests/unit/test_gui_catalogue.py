@@ -9,9 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import uproot
 from mvakit_gui.catalogue import Catalogue, Group, Keys
-from mvakit_gui.views import Source, scan_of
+from mvakit_gui.densities import density_of
+from mvakit_gui.views import Source
 from mvakit_gui.views.source import find_weight_file, gather, listed
+from mvakit_gui.views.training import control
+from mvakit_gui.views.trees import forests
 
 from mvakit.dataset import DataSet
 from mvakit.errors import DataError, ResultFileError
@@ -27,6 +31,7 @@ from mvakit.resultfile import (
 )
 from mvakit.types import AnalysisType
 from mvakit.variables import define
+from tests.unit.test_gui_charts import rows_of
 from tests.unit.test_gui_plots import CLASSES, make_sample, two
 
 NAMES = ("BDTG", "<img src=x onerror=alert(1)>", "a.b[c] $x$", "a b c x", 'it\'s "q" \\ é', "x" * 150)
@@ -192,7 +197,7 @@ def test_cuts_from_histograms_where_there_are_no_events(path: Path, tmp_path: Pa
     part = contents(names=("BDTG",))
     bare = replace(part, methods=[replace(part.methods[0], train_scores=None, test_scores=None)])
     with ResultFile(path) as file, ResultFile(written(tmp_path / "TMVA.root", bare)) as other:
-        exact, binned = scan_of(Source.of(file), "BDTG"), scan_of(Source.of(other), "BDTG")
+        exact, binned = Source.of(file).scan("BDTG"), Source.of(other).scan("BDTG")
     assert binned.optimum.significance == pytest.approx(exact.optimum.significance, rel=2e-3)
     assert len(binned) == 10_000
     assert binned.orientation == exact.orientation
@@ -214,6 +219,23 @@ def test_several_files_over_each_other(path: Path, tmp_path: Path) -> None:
         assert [v.key for g in catalogue.groups if g.key == "3" for v in g.views] == [
             "correlation-S-old", "correlation-B-old", "correlation-S-new", "correlation-B-new",
         ]  # fmt: skip
+        # What both have is drawn over each other, each file's variables with the outlines of the other's.
+        over = {group.key: [v.key for v in group.views if "-all-" in v.key] for group in catalogue.groups}
+        assert (over["4a"], over["4b"], over["5a"]) == (["mva-all-BDTG"], ["overtrain-all-BDTG"], ["mvaeffs-all-BDTG"])
+        spec = catalogue.view("mva-all-BDTG").chart().to_dict()
+        assert {(row["sample"], row.get("file")) for row in rows_of(spec)} == {("test", None), ("other", "new")}
+        expected = density_of(sources[1].pair("BDTG")["Signal"]).values
+        seen = [row["y"] for row in rows_of(spec) if row["sample"] == "other" and row["class"] == "Signal"]
+        np.testing.assert_allclose(seen[:-1], expected, rtol=1e-5)
+        assert spec["title"]["text"] == ["filled: old: BDTG; dotted: new"]
+        spec = catalogue.view("overtrain-all-BDTG").chart().to_dict()
+        assert {row["method"] for row in rows_of(spec)} == {"old: BDTG", "new: BDTG"}
+        spec = catalogue.view("variables-id-c1-new").chart().to_dict()
+        panel = rows_of(spec["concat"][0])
+        assert {(row["sample"], row.get("file")) for row in panel} == {("test", None), ("other", "old")}
+        pairs = [v.key for g in catalogue.groups if g.key == "2a" for v in g.views]
+        assert len(pairs) == 2 * len(VARIABLES) * 2
+        assert {key.rpartition("-")[2] for key in pairs} == {"old", "new"}
         for labels in (("", ""), ("a", "a")):
             with pytest.raises(ResultFileError, match="need labels"):
                 Catalogue([Source.of(first, label=labels[0]), Source.of(second, label=labels[1])])
@@ -267,6 +289,65 @@ def test_weight_files_are_found_where_they_lie(
         assert find_weight_file(dataset, tmp_path, "BDTG") == (file if found else None)
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, None),
+        (
+            {'name="DoPreselection" modified="No">False': 'name="DoPreselection" modified="Yes">True'},
+            "with DoPreselection",
+        ),
+        ({'name="UseFisherCuts" modified="No">False': 'name="UseFisherCuts" modified="Yes">True'}, None),
+        (
+            {
+                'name="UseFisherCuts" modified="No">False': 'name="UseFisherCuts" modified="Yes">True',
+                '<Node pos="s"': '<Node fC0="1" pos="s"',
+            },
+            "cut on Fisher discriminants",
+        ),
+    ],
+)
+def test_trees_that_do_not_say_all_are_greyed(
+    toy: Path, tmp_path: Path, changes: dict[str, str], reason: str | None
+) -> None:
+    text = (toy / "class/weights/Toy_BDTG.weights.xml").read_text()
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    weights = tmp_path / "B.weights.xml"
+    weights.write_text(text)
+    with ResultFile(written(tmp_path / "TMVA.root", contents(names=("BDTG",)))) as result:
+        source = Source(result.dataset(), weight_file=lambda title: weights)
+        source.__dict__["_names"] = {"BDTG": frozenset({"BoostWeightVsTree"})}
+        group = forests("11", [source], Keys())
+    assert (group.reason is None) == (reason is None)
+    assert reason is None or reason in str(group.reason)
+
+
+def test_control_plots_from_the_ntuple_alone(tmp_path: Path) -> None:
+    with uproot.recreate(tmp_path / "t.root") as file:
+        for title, count in (("Full", 3), ("Empty", 0)):
+            columns = {
+                "iTree": np.arange(count, dtype="i4"),
+                "boostWeight": np.arange(count) / 2,
+                "errorFraction": np.arange(count) / 4,
+            }
+            tree = file.mktree(
+                f"dataset/Method_BDT/{title}/MonitorNtuple", {name: c.dtype for name, c in columns.items()}
+            )
+            tree.extend(columns)
+    with ResultFile(tmp_path / "t.root") as result:
+        dataset = result.dataset()
+        curves = dataset.curves("Full")
+        assert [curve.name for curve in curves] == ["BoostWeightVsTree", "ErrFractHist"]
+        np.testing.assert_array_equal(curves[0].y, [0.0, 0.5, 1.0])
+        np.testing.assert_array_equal(curves[1].y, [0.0, 0.25, 0.5])
+        assert dataset.curves("Empty") == ()
+        group = control("12", [Source(dataset)], Keys())
+        assert [view.methods for view in group.views] == [("Full",)]
+        group.views[0].chart()
+
+
 def test_a_notebook_shows_a_view(path: Path) -> None:
     with ResultFile(path) as file:
         bundle = Catalogue([Source.of(file)]).view("correlation-S")._repr_mimebundle_(include=None)
@@ -294,7 +375,10 @@ def test_boosting_and_references_from_made_up_histograms(tmp_path: Path) -> None
         assert [v.name for v in groups["7"].views] == ["mvapdf_B"]
         assert [v.name for v in groups["12"].views] == ["B_ControlPlots"]
         assert groups["11"].reason is not None
-        assert "the weight files with the trees are not there (B: the result file names none" in groups["11"].reason
+        assert (
+            "no method has trees that can be drawn (the weight file of B is not there: the result file names none)"
+            in groups["11"].reason
+        )
         boost = groups["14"].views[0].draw()
         np.testing.assert_allclose(boost.lines[0].get_ydata(), flat.contents)
         np.testing.assert_array_equal(boost.lines[0].get_xdata(), np.arange(flat.nbins))

@@ -19,6 +19,7 @@ from mvakit_gui.charts.network import network_chart
 from mvakit_gui.charts.parallel import parallel_chart
 from mvakit_gui.charts.roc import roc_chart
 from mvakit_gui.charts.trees import tree_chart
+from mvakit_gui.densities import check_bins, density_of
 from mvakit_gui.figures import (
     AverageDeviation,
     MapPanel,
@@ -42,7 +43,7 @@ from mvakit_gui.figures.trees import tree_layout
 from mvakit.errors import DataError, OptionError
 from mvakit.evaluation import ClassSample, Curve, TwoClassSample, cut_scan, fill, roc_curve_of
 from mvakit.method import Forest
-from mvakit.resultfile import Histogram2D
+from mvakit.resultfile import Histogram, Histogram2D
 
 RNG = np.random.default_rng(3)
 NAMES = ("Signal", "Background")
@@ -409,3 +410,20 @@ def test_what_a_notebook_is_given() -> None:
     assert re.fullmatch(r"application/vnd\.vegalite\.v\d+\+json", name)
     assert bundle[name]["usermeta"]["mvakit"]["methods"] == ["BDT"]
     assert set(mimebundle(drawn.figure, None)) == {"image/png", "text/plain"}
+
+
+def test_what_cannot_be_a_density_is_refused() -> None:
+    contents = np.array([1.0, 3.0, 0.0])
+    good = Histogram("h", "h", np.array([0.0, 1.0, 2.0, 4.0]), contents, contents)
+    with pytest.raises(DataError, match="not finite"):
+        density_of(replace(good, values=np.full_like(good.values, np.nan)))
+    with pytest.raises(DataError, match="is empty: its contents sum to 0"):
+        density_of(replace(good, values=np.zeros_like(good.values)))
+    with pytest.raises(DataError, match="there is no histogram to draw"):
+        check_bins([], "nothing")
+    with pytest.raises(DataError, match="a and b have different bins"):
+        check_bins([("a", good), ("b", replace(good, edges=good.edges + 1.0))], "BDT")
+    density = density_of(replace(good, underflow=4.0))
+    assert density.outside == pytest.approx(0.5)
+    assert density.top == pytest.approx(float((density.values + density.errors).max()))
+    assert float((density.values * np.diff(density.edges)).sum()) == pytest.approx(1.0)

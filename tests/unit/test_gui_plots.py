@@ -12,15 +12,18 @@ from mvakit_gui import display
 from mvakit_gui.catalogue import Catalogue, View
 from mvakit_gui.plots import save_plots
 from mvakit_gui.views import Source
-from mvakit_gui.views.roc import line_of
 
 from mvakit.dataset import DataSet, Sample
-from mvakit.errors import DataError, OptionError, ResultFileError
+from mvakit.errors import DataError, MissingPackageError, OptionError, ResultFileError
 from mvakit.evaluation import (
     ClassificationResult,
     Histogram1D,
+    MulticlassSample,
+    RegressionSample,
     TwoClassSample,
     evaluate_classification,
+    evaluate_multiclass,
+    evaluate_regression,
     ks_binned,
     ks_unbinned,
     response_histograms,
@@ -144,7 +147,7 @@ def test_roc_lines_are_exact_where_there_are_events_else_from_histograms(path: P
     dataset = make_contents().dataset
     with ResultFile(path) as file:
         source = Source.of(file)
-        lines = {title: line_of(source, title) for title in ("BDTG", HOSTILE, "Cuts")}
+        lines = {title: source.line(title) for title in ("BDTG", HOSTILE, "Cuts")}
     for title, sign in (("BDTG", -1), (HOSTILE, 1)):
         for sample, found in ((dataset.test, None), (dataset.train, lines[title].training)):
             scores = sign * sample.X[:, :2].sum(axis=1)
@@ -181,7 +184,7 @@ def test_kolmogorov_smirnov_from_events_else_from_bins(path: Path, tmp_path: Pat
     with ResultFile(bare) as file:
         views = printed(file)
         drawn = views["overtrain_BDTG"].draw()
-        lines = [line_of(Source.of(file), title) for title in ("BDTG", HOSTILE, "Cuts")]
+        lines = [Source.of(file).line(title) for title in ("BDTG", HOSTILE, "Cuts")]
     assert drawn.ks.get_text() == f"K–S probability: Signal {binned[0]:.3g}, Background {binned[1]:.3g}"
     assert binned[0] != pytest.approx(exact[0], rel=1e-3)
     assert [line.area_error for line in lines] == [None] * 3
@@ -428,3 +431,35 @@ def test_html_of_results() -> None:
     assert several.index("&lt;i&gt;better") < several.index("worse")
     assert f"{results[1].auc:.4f} ± {results[1].auc_error:.4f}" in several
     assert str(results[0].efficiencies[2]) in several
+
+
+def test_results_show_themselves_in_a_notebook() -> None:
+    result = evaluated("<b>LD")
+    bundle = result._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["text/html"] == result._repr_html_()
+    assert bundle["text/plain"] == str(result)
+    spec = spec_of(result)
+    assert spec["usermeta"]["mvakit"]["methods"] == ["<b>LD"]
+    assert any(f"{result.auc:.4f}" in line for line in spec["title"]["text"])
+
+    rng = np.random.default_rng(3)
+    index = np.arange(900) % 3
+    scores = rng.dirichlet([1, 1, 1], 900) + 0.3 * np.eye(3)[index]
+    sample = MulticlassSample.from_arrays(scores, index, classes=("a", "b", "c"))
+    several = evaluate_multiclass("BDTG", sample)
+    assert spec_of(several)["usermeta"]["mvakit"]["methods"] == [f"BDTG: {name} against the rest" for name in "abc"]
+
+    truth = rng.normal(size=(500, 1))
+    deviating = RegressionSample.from_arrays(truth + rng.normal(0, 0.1, (500, 1)), truth, names=["t"])
+    regression = evaluate_regression("LD", deviating, deviating)
+    shown = spec_of(regression)["data"]["values"][0]
+    difference = deviating.estimates - deviating.targets
+    assert shown["value"][0] == pytest.approx(np.sqrt(np.mean(difference**2)), rel=1e-5)
+
+
+def test_results_show_their_table_where_nothing_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise MissingPackageError("drawing", "mvakit_gui", "gui")
+
+    monkeypatch.setattr("mvakit.display.display", none)
+    assert set(evaluated("LD")._repr_mimebundle_()) == {"text/plain", "text/html"}

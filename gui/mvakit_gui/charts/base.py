@@ -45,6 +45,7 @@ __all__ = [
     "parameters",
     "rows",
     "shortened",
+    "with_parameters",
 ]
 
 HEIGHT: Final = 380
@@ -226,30 +227,41 @@ def finish(
     offered: dict[str, Any] = {
         "methods": list(methods), "classes": list(classes), "cuts": cuts, "log": list(minima), "logmin": minima,
     }  # fmt: skip
-    properties: dict[str, Any] = {}
+    # Set in place: Altair's own ways to set them copy the whole chart each time.
     if panel is None:
-        properties |= {"width": "container", "autosize": alt.AutoSizeParams(type="fit-x", contains="padding")}
+        chart.width = "container"
+        chart.autosize = alt.AutoSizeParams(type="fit-x", contains="padding")
     else:
         offered |= {"panel": panel, "scrolls": scrolls}
     if height is not None:
-        properties["height"] = height
-    lines = [piece for line in notes for piece in textwrap.wrap(shortened(line, 300), _LINE)]
+        chart.height = height
+    written = [shortened(line, 300) for line in notes if line.strip()]
+    lines = [piece for line in written for piece in textwrap.wrap(line, _LINE)]
     if lines:
-        properties["title"] = alt.Title(
+        offered["notes"] = written
+        chart.title = alt.Title(
             text=lines, anchor="start", frame="group" if panel is None else "bounds", fontSize=11.5, fontWeight="normal",
         )  # fmt: skip
-    chart = chart.properties(usermeta={"mvakit": offered}, **properties)
+    chart.usermeta = {"mvakit": offered}
     columns = legend_columns or _columns(
         [str(name) for name in offered["methods" if panel is None and len(offered["methods"]) > 1 else "classes"]]
     )
-    return (
-        chart.configure_legend(
-            orient="bottom" if panel is None else "top", direction="horizontal", columns=columns, labelLimit=175, symbolLimit=0,
-            symbolStrokeWidth=2.5, symbolSize=160, symbolOpacity=1.0,
-        )
-        .configure_header(labelLimit=PANEL, labelFontWeight="bold")
-        .configure_axis(titleFontSize=12, labelFontSize=11, labelOverlap="greedy")
+    config = chart.config if isinstance(chart.config, alt.Config) else alt.Config()
+    config.legend = alt.LegendConfig(
+        orient="bottom" if panel is None else "top", direction="horizontal", columns=columns, labelLimit=175, symbolLimit=0,
+        symbolStrokeWidth=2.5, symbolSize=160, symbolOpacity=1.0,
     )  # fmt: skip
+    config.header = alt.HeaderConfig(labelLimit=PANEL, labelFontWeight="bold")
+    config.axis = alt.AxisConfig(titleFontSize=12, labelFontSize=11, labelOverlap="greedy")
+    chart.config = config
+    return chart
+
+
+def with_parameters(chart: Any, *found: alt.Parameter) -> Any:
+    """Return a chart with parameters that hold values, which Altair's own way would put into each of its parts first."""
+    there = chart.params if isinstance(chart.params, list) else []
+    chart.params = [*there, *(one.param for one in found)]
+    return chart
 
 
 def _columns(titles: Sequence[str]) -> int:

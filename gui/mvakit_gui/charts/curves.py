@@ -25,6 +25,7 @@ from mvakit_gui.charts.base import (
     parameters,
     rows,
     shortened,
+    with_parameters,
 )
 from mvakit_gui.densities import density_of
 from mvakit_gui.figures.deviations import AverageDeviation
@@ -76,15 +77,17 @@ def history_chart(curves: Mapping[str, Sequence[Curve]]) -> Any:
             alt.Tooltip("curve:N"), alt.Tooltip("x:Q", title=x_title, format=".6g"),
             alt.Tooltip("y:Q", title=y_title, format=".5g"),
         ]  # fmt: skip
+        jumping = is_jumping(members[0][1])
+        # Points at the ends of an axis are not halved.
+        apart: Any = 7 if jumping else alt.Undefined
         base: Any = alt.Chart().encode(
-            x=alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False)),
-            y=alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False)),
+            x=alt.X("x:Q", title=x_title, scale=alt.Scale(zero=False, nice=False, padding=apart)),
+            y=alt.Y("y:Q", title=y_title, scale=alt.Scale(zero=False, padding=apart)),
             color=method_colour(names, field="curve", legend=legend),
         )
-        jumping = is_jumping(members[0][1])
         line = base.mark_point(clip=True) if jumping else base.mark_line(strokeWidth=2, clip=True)
         line = line.encode(tooltip=tooltip, size=_sizes(names) if len(names) > 1 else alt.value(20)) if jumping else line.encode(
-            strokeDash=method_dash(names, field="curve", legend=legend), order="x:Q"
+            strokeDash=method_dash(names, field="curve", legend=legend), order=alt.Order("x:Q")
         )  # fmt: skip
         layers = [line.add_params(alt.selection_interval(bind="scales", name=f"zoom{number}"))]
         if not jumping:
@@ -94,12 +97,11 @@ def history_chart(curves: Mapping[str, Sequence[Curve]]) -> Any:
     wanted = parameters(methods=True)
     logmin = {"y": min(smallest)}
     if single:
-        return finish(charts[0].add_params(*wanted), methods=curves, logmin=logmin, legend_columns=2)
-    grid = (
-        alt.concat(*charts, columns=3)
-        .resolve_scale(color="independent", strokeDash="independent", size="independent")
-        .add_params(*wanted)
+        return finish(with_parameters(charts[0], *wanted), methods=curves, logmin=logmin, legend_columns=2)
+    grid = alt.concat(*charts, columns=3).resolve_scale(
+        color="independent", strokeDash="independent", size="independent"
     )
+    grid = with_parameters(grid, *wanted)
     return finish(grid, methods=curves, logmin=logmin, panel=PANEL, height=None, legend_columns=1)
 
 
@@ -149,7 +151,7 @@ def pdf_chart(panels: Sequence[PdfPanel]) -> Any:
             lines.mark_line(strokeWidth=2, clip=True)
             .encode(x=x, y=y, color=colour, strokeDash=class_dash(names, legend=None))
             .add_params(alt.selection_interval(bind="scales", name=f"zoom{number}")),
-            points.mark_rule(clip=True).encode(x=x, y="bottom:Q", y2="high:Q", color=colour),
+            points.mark_rule(clip=True).encode(x=x, y=alt.Y("bottom:Q"), y2=alt.Y2("high:Q"), color=colour),
             points.mark_point(filled=True, size=26, opacity=1, clip=True).encode(
                 x=x, y=y, color=colour, tooltip=tooltip,
                 shape=alt.Shape("class:N", scale=alt.Scale(domain=names, range=["circle", "square"]), legend=None),
@@ -164,8 +166,8 @@ def pdf_chart(panels: Sequence[PdfPanel]) -> Any:
         "logmin": {"y": log_floor(contents)},
     }
     if single:
-        return finish(charts[0].add_params(*wanted), legend_columns=2, **known)
-    return finish(alt.concat(*charts, columns=3).add_params(*wanted), panel=PANEL, height=None, **known)
+        return finish(with_parameters(charts[0], *wanted), legend_columns=2, **known)
+    return finish(with_parameters(alt.concat(*charts, columns=3), *wanted), panel=PANEL, height=None, **known)
 
 
 def average_deviation_chart(deviations: Sequence[AverageDeviation]) -> Any:
@@ -202,8 +204,10 @@ def average_deviation_chart(deviations: Sequence[AverageDeviation]) -> Any:
         tooltip=[alt.Tooltip("method:N"), alt.Tooltip("kind:N", title="events"), alt.Tooltip("value:Q", format=".5g"),
                  alt.Tooltip("error:Q", format=".2g")],
     )  # fmt: skip
-    bars = base.mark_rule(strokeWidth=1.5).encode(x="low:Q", x2="high:Q", y=y, yOffset=offset, color=colour)
+    bars = base.mark_rule(strokeWidth=1.5).encode(
+        x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y, yOffset=offset, color=colour
+    )
     positive = values[values > 0.0]
-    chart = alt.layer(bars, points).add_params(*parameters(methods=True))
+    chart = with_parameters(alt.layer(bars, points), *parameters(methods=True))
     logmin = {"x": float(positive.min())} if len(positive) == len(values) else {}
     return finish(chart, methods=titles, logmin=logmin, legend_columns=2, height=max(120, 56 * len(titles)))

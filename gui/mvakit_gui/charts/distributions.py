@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import altair as alt
@@ -24,6 +24,7 @@ from mvakit_gui.charts.base import (
     parameters,
     rows,
     shortened,
+    with_parameters,
 )
 from mvakit_gui.densities import AnyHistogram, Density, check_bins, density_of
 from mvakit_gui.figures.distributions import VariablePanel
@@ -35,6 +36,9 @@ FloatArray = npt.NDArray[np.float64]
 
 _HEIGHT_OF_VALUE = "isValid(floor) ? max(datum.y, floor) : datum.y"
 _FLOOR = "isValid(floor) ? floor : 0"
+# The outlines of other files.
+_OTHER_DASHES = ([2, 2.5], [7, 3], [9, 2, 2, 2])
+_DASH_NAMES = ("dotted:", "dashed:", "dot-dashed:")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,12 +55,15 @@ class ResponsePanel:
         The same of the training sample, or empty.
     notes : sequence of str
         Lines below the title: what the Kolmogorov-Smirnov tests say.
+    others : mapping of str to mapping
+        The same as `test` of other files, by the file's label: outlines over it, of bins of their own.
     """
 
     method: str
     test: Mapping[str, AnyHistogram]
     training: Mapping[str, AnyHistogram]
     notes: Sequence[str] = ()
+    others: Mapping[str, Mapping[str, AnyHistogram]] = field(default_factory=dict)
 
 
 def _density_rows(method: str, name: str, sample: str, density: Density) -> list[Row]:
@@ -70,6 +77,46 @@ def _density_rows(method: str, name: str, sample: str, density: Density) -> list
         )  # fmt: skip
     closed = {"x": edges, "x2": np.append(edges[1:], edges[-1]), "y": np.append(y, y[-1])}
     return rows(method=method, sample=sample, **closed, **{"class": name})
+
+
+def _other_rows(method: str, others: Mapping[str, Mapping[str, AnyHistogram]]) -> tuple[list[Row], list[FloatArray]]:
+    """Return the outlines of other files, numbered as they come, and their contents."""
+    table: list[Row] = []
+    contents = []
+    for number, (label, histograms) in enumerate(others.items()):
+        for name, histogram in histograms.items():
+            density = density_of(histogram)
+            contents.append(density.values)
+            (row,) = _density_rows(method, name, "other", density)
+            table.append(row | {"file": label, "number": number})
+    return table, contents
+
+
+def _other_layers(number: int) -> list[Any]:
+    """Return a layer for the outlines of each other file."""
+    tooltip = [
+        alt.Tooltip("file:N"), alt.Tooltip("method:N"), alt.Tooltip("class:N", title="class"),
+        alt.Tooltip("x:Q", title="from", format=".4g"), alt.Tooltip("y:Q", title="(1/N) dN/dx", format=".4g"),
+    ]  # fmt: skip
+    return [
+        alt.Chart()
+        .transform_calculate(h=_HEIGHT_OF_VALUE)
+        .transform_filter(f"datum.sample === 'other' && datum.number === {i}")
+        .mark_line(interpolate="step-after", strokeWidth=2.2, clip=True)
+        .encode(
+            x=alt.X("x:Q"), y=alt.Y("h:Q", stack=None), color=alt.Color("class:N"), detail=alt.Detail("class:N"),
+            strokeDash=alt.value(_OTHER_DASHES[i % len(_OTHER_DASHES)]), tooltip=tooltip,
+        )
+        for i in range(number)
+    ]  # fmt: skip
+
+
+def _other_note(first: str, others: Sequence[str]) -> list[str]:
+    """Return which file has which outline."""
+    if not others:
+        return []
+    told = (f"{_DASH_NAMES[i % len(_DASH_NAMES)]} {label}" for i, label in enumerate(others))
+    return [f"filled: {first}; " + ", ".join(told)]
 
 
 def _notes(panel: ResponsePanel, densities: Sequence[tuple[str, Density]]) -> list[str]:
@@ -90,13 +137,13 @@ def _layers(names: Sequence[str], *, legend: Any, training: bool, y_title: str |
     ]  # fmt: skip
     y = alt.Y("h:Q", title=y_title, stack=None)
     base = alt.Chart().transform_calculate(h=_HEIGHT_OF_VALUE, base=_FLOOR)
-    test = base.transform_filter("datum.sample === 'test'") if training else base
+    test = base.transform_filter("datum.sample === 'test'")
     layers = [
         test.mark_bar(opacity=0.22, stroke=None, clip=True).encode(
-            x=alt.X("x:Q"), x2="x2:Q", y=y, y2="base:Q", color=colour, tooltip=tooltip
+            x=alt.X("x:Q"), x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("base:Q"), color=colour, tooltip=tooltip
         ),
         test.mark_line(interpolate="step-after", strokeWidth=1.8, clip=True).encode(
-            x="x:Q", y=y, color=colour, strokeDash=dash, detail="class:N"
+            x=alt.X("x:Q"), y=y, color=colour, strokeDash=dash, detail=alt.Detail("class:N")
         ),
     ]
     if not training:
@@ -109,10 +156,14 @@ def _layers(names: Sequence[str], *, legend: Any, training: bool, y_title: str |
         alt.Tooltip("method:N", title="method"), alt.Tooltip("class:N", title="class (training)"),
         alt.Tooltip("x:Q", title="centre", format=".4g"), alt.Tooltip("y:Q", title="(1/N) dN/dx", format=".4g"),
     ]  # fmt: skip
-    layers.append(points.mark_rule(strokeWidth=1.3, clip=True).encode(x="x:Q", y="foot:Q", y2="top:Q", color=colour))
+    layers.append(
+        points.mark_rule(strokeWidth=1.3, clip=True).encode(
+            x=alt.X("x:Q"), y=alt.Y("foot:Q"), y2=alt.Y2("top:Q"), color=colour
+        )
+    )
     layers.append(
         points.mark_point(filled=True, size=26, opacity=1, clip=True).encode(
-            x="x:Q", y=y, color=colour, tooltip=tooltip,
+            x=alt.X("x:Q"), y=y, color=colour, tooltip=tooltip,
             shape=alt.Shape("class:N", scale=alt.Scale(domain=list(names), range=_shapes(len(names))), legend=None),
         )
     )  # fmt: skip
@@ -131,7 +182,7 @@ def _cut() -> Any:
         .transform_filter("datum.first === 1 && isValid(cuts[datum.method])")
         .transform_calculate(cut="cuts[datum.method]")
         .mark_rule(strokeWidth=2, strokeDash=[4, 3], color="#19937f", clip=True)
-        .encode(x="cut:Q", tooltip=[alt.Tooltip("method:N"), alt.Tooltip("cut:Q", format=".5g")])
+        .encode(x=alt.X("cut:Q"), tooltip=[alt.Tooltip("method:N"), alt.Tooltip("cut:Q", format=".5g")])
     )
 
 
@@ -175,8 +226,11 @@ def response_chart(
             density = density_of(histogram)
             contents.append(density.values)
             table += _density_rows(panel.method, name, "training", density)
+        added, their_contents = _other_rows(panel.method, panel.others)
+        table += added
+        contents += their_contents
         table[start]["first"] = [1]
-        said = _notes(panel, densities)
+        said = [*_notes(panel, densities), *_other_note(panel.method, list(panel.others))]
     titles = [panel.method for panel in panels]
     single = len(panels) == 1
     y_title = "(1/N) dN/dx" if single else None
@@ -185,31 +239,45 @@ def response_chart(
     layers[0] = layers[0].encode(x=x)
     if single:
         layers[0] = layers[0].add_params(alt.selection_interval(bind="scales", name="zoom"))
+    layers += _other_layers(max(len(panel.others) for panel in panels))
     if cuts:
         layers.append(_cut())
     wanted = parameters(methods=True, classes=True, cuts=cuts, floor=True)
     known: dict[str, Any] = {"methods": titles, "classes": names, "cuts": cuts, "logmin": {"y": log_floor(contents)}}
     if single:
-        chart = layered(*layers, table=table, keep=[chosen("class", "classes")]).add_params(*wanted)
+        chart = layered(*layers, table=table, keep=[chosen("class", "classes")])
+        chart = with_parameters(chart, *wanted)
         return finish(chart, notes=[*said, *notes], **known)
     small = alt.layer(*layers).properties(width=PANEL, height=170)
     data, flatten = inline(table)
     kept = [chosen("class", "classes"), chosen("method", "methods")]
     transforms: Any = [flatten, *(alt.FilterTransform(expression) for expression in kept)]
     facet = alt.Facet("method:N", title=None, sort=titles, header=alt.Header(labelLimit=PANEL))
-    chart = (
-        small.facet(facet, data=data, columns=3, transform=transforms)
-        .resolve_scale(x="independent", y="independent")
-        .add_params(*wanted)
+    chart = small.facet(facet, data=data, columns=3, transform=transforms).resolve_scale(
+        x="independent", y="independent"
     )
+    chart = with_parameters(chart, *wanted)
     points = "; points: training sample" if training else ""
     return finish(
         chart, notes=[f"(1/N) dN/dx against the {x_title}{points}", *notes], panel=PANEL, height=None, **known
     )
 
 
-def variables_chart(panels: Sequence[VariablePanel]) -> Any:
+def variables_chart(
+    panels: Sequence[VariablePanel],
+    others: Mapping[str, Mapping[str, Mapping[str, AnyHistogram]]] | None = None,
+    *,
+    label: str = "",
+) -> Any:
     """Return a grid of charts, one for each variable, of the classes' distributions scaled to unit area.
+
+    Parameters
+    ----------
+    panels : sequence of VariablePanel
+    others : mapping, optional
+        By a panel's title and the label of another file its histograms by class: outlines over the panel's own.
+    label : str
+        What tells the panels' file from the others.
 
     Raises
     ------
@@ -229,6 +297,9 @@ def variables_chart(panels: Sequence[VariablePanel]) -> Any:
             density = density_of(histogram)
             table += _density_rows(unicode_text(panel.title), name, "test", density)
             contents.append(density.values)
+        added, their_contents = _other_rows(unicode_text(panel.title), (others or {}).get(panel.title, {}))
+        table += added
+        contents += their_contents
         title = shortened(unicode_text(panel.title)) + (f" [{unicode_text(panel.unit)}]" if panel.unit.strip() else "")
         layers = _layers(names, legend=None if len(names) == 1 else alt.Legend(symbolType="square"), training=False)
         layers[0] = (
@@ -236,7 +307,10 @@ def variables_chart(panels: Sequence[VariablePanel]) -> Any:
             .encode(x=alt.X("x:Q", title=title, scale=alt.Scale(zero=False, nice=False)))
             .add_params(alt.selection_interval(bind="scales", name=f"zoom{number}"))
         )
+        layers += _other_layers(len((others or {}).get(panel.title, {})))
         keep = [chosen("class", "classes")]
         charts.append(layered(*layers, table=table, keep=keep).properties(width=PANEL, height=200))
-    chart = alt.concat(*charts, columns=3).add_params(*parameters(classes=True, floor=True))
-    return finish(chart, classes=names, logmin={"y": log_floor(contents)}, panel=PANEL, height=None)
+    chart = with_parameters(alt.concat(*charts, columns=3), *parameters(classes=True, floor=True))
+    labels = list(dict.fromkeys(name for of_panel in (others or {}).values() for name in of_panel))
+    known: dict[str, Any] = {"classes": names, "logmin": {"y": log_floor(contents)}}
+    return finish(chart, notes=_other_note(label, labels), panel=PANEL, height=None, **known)

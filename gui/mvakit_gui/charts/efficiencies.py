@@ -23,6 +23,7 @@ from mvakit_gui.charts.base import (
     method_dash,
     parameters,
     rows,
+    with_parameters,
 )
 from mvakit_gui.figures.roc import thinned
 
@@ -110,24 +111,24 @@ def cut_efficiency_chart(method: str, scan: CutScan) -> Any:
         "significance:Q", title="Significance", axis=alt.Axis(titleColor=_GREEN, grid=False), scale=alt.Scale(zero=True)
     )
     right = base.transform_calculate(curve="'Significance'").mark_line(strokeWidth=2.2, clip=True).encode(
-        x="cut:Q", y=y, color=colour, strokeDash=dash
+        x=alt.X("cut:Q"), y=y, color=colour, strokeDash=dash
     )  # fmt: skip
-    found = base.mark_rule(strokeWidth=8, opacity=0, clip=True).encode(x="cut:Q", tooltip=tooltip)
+    found = base.mark_rule(strokeWidth=8, opacity=0, clip=True).encode(x=alt.X("cut:Q"), tooltip=tooltip)
     best = (
         base.transform_joinaggregate(highest="max(significance)")
         .transform_filter("datum.significance === datum.highest")
         .mark_point(size=90, filled=True, opacity=1, color=_GREEN, shape="diamond")
-        .encode(x="cut:Q", y=y, tooltip=tooltip)
+        .encode(x=alt.X("cut:Q"), y=y, tooltip=tooltip)
     )
     chosen_cut = (
         alt.Chart()
         .transform_filter("datum.first === 1 && isValid(cuts[datum.method])")
         .transform_calculate(at="cuts[datum.method]")
         .mark_rule(strokeWidth=2, strokeDash=[4, 3], color=_GREEN, clip=True)
-        .encode(x="at:Q")
+        .encode(x=alt.X("at:Q"))
     )
     chart = layered(alt.layer(left, found, chosen_cut), alt.layer(right, best), table=table)
-    chart = chart.resolve_scale(y="independent").add_params(*parameters(cuts=True), *_numbers(scan))
+    chart = with_parameters(chart.resolve_scale(y="independent"), *parameters(cuts=True), *_numbers(scan))
     o = scan.optimum
     note = (
         f"For {scan.n_signal:g} signal and {scan.n_background:g} background events the significance is largest, "
@@ -166,7 +167,7 @@ def significance_chart(scans: Mapping[str, CutScan], *, notes: Sequence[str] = (
     lines = (
         base.mark_line(strokeWidth=2, clip=True)
         .encode(
-            x=x, y=y, color=colour, strokeDash=method_dash(titles, legend=legend), order="cut:Q",
+            x=x, y=y, color=colour, strokeDash=method_dash(titles, legend=legend), order=alt.Order("cut:Q"),
             opacity=alt.condition(hovered, alt.value(1.0), alt.value(0.15)),
         )
         .add_params(hovered, alt.selection_interval(bind="scales", name="zoom"))
@@ -180,5 +181,5 @@ def significance_chart(scans: Mapping[str, CutScan], *, notes: Sequence[str] = (
     )
     chart = layered(lines, found, best, table=table, keep=[chosen("method", "methods")])
     first = next(iter(scans.values()))
-    chart = chart.add_params(*parameters(methods=True), *_numbers(first))
+    chart = with_parameters(chart, *parameters(methods=True), *_numbers(first))
     return finish(chart, notes=notes, methods=titles, height=420)

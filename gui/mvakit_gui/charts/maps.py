@@ -40,7 +40,7 @@ def _rectangles(x: alt.X, y: alt.Y, *, title: str) -> Any:
         .transform_filter("isValid(datum.n)")
         .mark_rect(color=_BLUE, clip=True, stroke=None)
         .encode(
-            x=x, x2="x2:Q", y=y, y2="y2:Q",
+            x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"),
             opacity=alt.Opacity("n:Q", scale=alt.Scale(range=[0.12, 1.0], type="sqrt", zero=True), legend=None),
             tooltip=[alt.Tooltip("x:Q", format=".4g"), alt.Tooltip("y:Q", format=".4g"), alt.Tooltip("n:Q", title=title, format=".5g")],
         )
@@ -52,10 +52,10 @@ def _points(x: alt.X, *, line: bool) -> list[Any]:
     base: Any = alt.Chart().transform_filter("isValid(datum.m)")
     tooltip = [alt.Tooltip("x:Q", format=".4g"), alt.Tooltip("m:Q", title="mean", format=".4g")]
     points = base.mark_point(filled=True, size=18, color=_LINE, opacity=1, clip=True).encode(
-        x=x, y="m:Q", tooltip=tooltip
+        x=x, y=alt.Y("m:Q"), tooltip=tooltip
     )
-    rule = base.mark_rule(color=_LINE, clip=True).encode(x=x, y="low:Q", y2="high:Q")
-    return [base.mark_line(color=_LINE, clip=True).encode(x=x, y="m:Q"), points] if line else [rule, points]
+    rule = base.mark_rule(color=_LINE, clip=True).encode(x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
+    return [base.mark_line(color=_LINE, clip=True).encode(x=x, y=alt.Y("m:Q")), points] if line else [rule, points]
 
 
 def _axes(panel: PairPanel | Histogram2D, limits: Histogram2D) -> tuple[alt.X, alt.Y]:
@@ -122,9 +122,16 @@ def correlation_chart(names: Sequence[str], percent: npt.ArrayLike) -> Any:
         "x:N",
         sort=shown,
         title=None,
-        axis=alt.Axis(labelAngle=-45 if number > 5 else 0, labelLimit=160, ticks=False, domain=False),
+        axis=alt.Axis(
+            labelAngle=-45 if number > 5 else 0, labelLimit=160, labelOverlap=False, ticks=False, domain=False
+        ),
     )
-    y = alt.Y("y:N", sort=shown[::-1], title=None, axis=alt.Axis(labelLimit=160, ticks=False, domain=False))
+    y = alt.Y(
+        "y:N",
+        sort=shown[::-1],
+        title=None,
+        axis=alt.Axis(labelLimit=160, labelOverlap=False, ticks=False, domain=False),
+    )
     base: Any = chart_of(table).encode(x=x, y=y)
     cells = base.mark_rect(stroke=None).encode(
         color=alt.Color(
@@ -137,7 +144,7 @@ def correlation_chart(names: Sequence[str], percent: npt.ArrayLike) -> Any:
     layers = [cells]
     if number <= _NUMBERED:
         size = max(8.0, min(15.0, 330.0 / number))
-        layers.append(base.mark_text(fontSize=size).encode(text="text:N"))
+        layers.append(base.mark_text(fontSize=size).encode(text=alt.Text("text:N")))
     side = max(320, min(900, 54 * number))
     chart = alt.layer(*layers).properties(width=side)
     return finish(chart, legend_columns=2, height=side, panel=side)
@@ -160,7 +167,7 @@ def deviation_chart(histogram: Histogram2D) -> Any:
     mean = (histogram.values @ centers)[filled] / sums[filled]
     table += rows(x=(0.5 * (histogram.x_edges[1:] + histogram.x_edges[:-1]))[filled], m=mean)
     x, y = _axes(histogram, histogram)
-    zero = chart_of(rows(zero=[0])).mark_rule(strokeDash=[3, 3], color="#7d8590").encode(y="zero:Q")
+    zero = chart_of(rows(zero=[0])).mark_rule(strokeDash=[3, 3], color="#7d8590").encode(y=alt.Y("zero:Q"))
     cells = _rectangles(x, y, title="events").add_params(alt.selection_interval(bind="scales", name="zoom"))
     chart = layered(cells, zero, *_points(x, line=True), table=table)
     return finish(chart, notes=["Blue: events per bin; line: mean deviation"], height=420)
@@ -187,8 +194,8 @@ def map_chart(panels: Sequence[MapPanel], what: str) -> Any:
         )  # fmt: skip
         x_title, y_title = (shortened(unicode_text(title)) for title in (panel.x_title, panel.y_title))
         chart: Any = chart_of(table).mark_rect(stroke=None, clip=True).encode(
-            x=alt.X("x:Q", title=x_title, axis=alt.Axis(grid=False), scale=alt.Scale(domain=[float(x[0]), float(x[-1])], nice=False)), x2="x2:Q",
-            y=alt.Y("y:Q", title=y_title, axis=alt.Axis(grid=False), scale=alt.Scale(domain=[float(y[0]), float(y[-1])], nice=False)), y2="y2:Q",
+            x=alt.X("x:Q", title=x_title, axis=alt.Axis(grid=False), scale=alt.Scale(domain=[float(x[0]), float(x[-1])], nice=False)), x2=alt.X2("x2:Q"),
+            y=alt.Y("y:Q", title=y_title, axis=alt.Axis(grid=False), scale=alt.Scale(domain=[float(y[0]), float(y[-1])], nice=False)), y2=alt.Y2("y2:Q"),
             color=alt.Color("n:Q", title=what, scale=alt.Scale(scheme="viridis", zero=False),
                             legend=alt.Legend(orient="right", direction="vertical", title=None, gradientLength=160)),
             tooltip=[alt.Tooltip("x:Q", format=".4g"), alt.Tooltip("y:Q", format=".4g"), alt.Tooltip("n:Q", title=what, format=".4g")],
@@ -196,4 +203,4 @@ def map_chart(panels: Sequence[MapPanel], what: str) -> Any:
         chart = chart.add_params(alt.selection_interval(bind="scales", name=f"zoom{number}"))
         charts.append(chart.properties(width=PANEL, height=PANEL - 40, title=shortened(panel.title)))
     grid = alt.concat(*charts, columns=3).resolve_scale(color="independent")
-    return finish(grid, notes=[what], panel=PANEL + 50, height=None)
+    return finish(grid, notes=[what], panel=PANEL, height=None)

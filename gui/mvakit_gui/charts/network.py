@@ -46,7 +46,7 @@ def network_chart(network: Network) -> Any:
     y = alt.Y("y:Q", axis=None, scale=alt.Scale(domain=[0, 1], nice=False))
     signs = ["positive", "negative"]
     lines: Any = chart_of(table).mark_rule(opacity=0.75).encode(
-        x=x, x2="x2:Q", y=y, y2="y2:Q",
+        x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"),
         strokeWidth=alt.StrokeWidth("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.25, 4]), legend=None),
         color=alt.Color("sign:N", title="weight", scale=alt.Scale(domain=signs, range=["#3f90da", "#e0562d"]),
                         legend=alt.Legend(symbolType="stroke")),
@@ -62,7 +62,7 @@ def network_chart(network: Network) -> Any:
     )
     layers_of_text = [
         base.transform_filter(f"datum.side === '{side}'").mark_text(align=align, dx=dx, fontSize=11).encode(
-            x=x, y=y, text="name:N"
+            x=x, y=y, text=alt.Text("name:N")
         )
         for side, align, dx in (("left", "right", -9), ("right", "left", 9))
     ]  # fmt: skip

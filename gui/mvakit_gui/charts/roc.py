@@ -10,7 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import DataError, OptionError, did_you_mean
-from mvakit_gui.charts.base import Row, chosen, finish, layered, log_floor, method_colour, method_dash, parameters, rows
+from mvakit_gui.charts.base import (
+    Row,
+    chosen,
+    finish,
+    layered,
+    log_floor,
+    method_colour,
+    method_dash,
+    parameters,
+    rows,
+    with_parameters,
+)
 from mvakit_gui.figures.roc import RocForm, RocLine, thinned
 
 __all__ = ["roc_chart"]
@@ -73,11 +84,11 @@ def roc_chart(lines: Sequence[RocLine], form: RocForm = "rejBvsS", *, notes: Seq
         test.mark_line(strokeWidth=2, clip=True)
         .encode(
             x=alt.X("x:Q", title="Signal efficiency", scale=alt.Scale(domain=[0, 1])),
-            y=y, color=colour, strokeDash=dash, order="i:Q", opacity=faded,
+            y=y, color=colour, strokeDash=dash, order=alt.Order("i:Q"), opacity=faded,
         )
         .add_params(hovered, alt.selection_interval(bind="scales", name="zoom")),
         # What the pointer finds: wide and unseen.
-        test.mark_point(size=60, opacity=0, filled=True, clip=True).encode(x="x:Q", y=y, color=colour, tooltip=tooltip),
+        test.mark_point(size=60, opacity=0, filled=True, clip=True).encode(x=alt.X("x:Q"), y=y, color=colour, tooltip=tooltip),
     ]  # fmt: skip
     switches = {}
     if any(line.training is not None for line in lines):
@@ -85,20 +96,19 @@ def roc_chart(lines: Sequence[RocLine], form: RocForm = "rejBvsS", *, notes: Seq
         layers.append(
             base.transform_filter("training && datum.sample === 'training'")
             .mark_line(strokeWidth=1, clip=True)
-            .encode(x="x:Q", y=y, color=colour, order="i:Q", opacity=faded)
+            .encode(x=alt.X("x:Q"), y=y, color=colour, order=alt.Order("i:Q"), opacity=faded)
         )
     if any(line.band is not None for line in lines):
         switches["errors"] = "errors"
         band = base.transform_filter("errors && datum.sample === 'band'")
         layers.insert(0, band.mark_area(opacity=0.25, orient="horizontal", clip=True).encode(
-            x="low:Q", x2="high:Q", y=y, color=colour, order=alt.Undefined, detail="method:N",
+            x=alt.X("low:Q"), x2=alt.X2("high:Q"), y=y, color=colour, order=alt.Undefined, detail=alt.Detail("method:N"),
         ))  # fmt: skip
     layers.append(_point(test, y, expression))
     table = [row for line in lines for row in _rows(line)]
     smallest = log_floor([line.background_efficiency for line in lines])
-    chart = layered(*layers, table=table, keep=[chosen("method", "methods")]).add_params(
-        *parameters(methods=True, cuts=True, floor=True, switches=switches)
-    )
+    chart = layered(*layers, table=table, keep=[chosen("method", "methods")])
+    chart = with_parameters(chart, *parameters(methods=True, cuts=True, floor=True, switches=switches))
     logmin = {"y": smallest} if form == "effBvsS" else {}
     return finish(chart, notes=notes, methods=titles, cuts=True, logmin=logmin, height=460)
 
@@ -164,7 +174,7 @@ def _point(test: Any, y: alt.Y, expression: str) -> Any:
         .transform_calculate(x="datum.x + datum.t * (datum.x2 - datum.x)", b="datum.b + datum.t * (datum.b2 - datum.b)")
         .transform_calculate(y=expression)
         .mark_point(size=110, filled=True, opacity=1, strokeWidth=1.5, clip=True)
-        .encode(x="x:Q", y=y, color="method:N", tooltip=[
+        .encode(x=alt.X("x:Q"), y=y, color=alt.Color("method:N"), tooltip=[
             alt.Tooltip("method:N"), alt.Tooltip("x:Q", title="signal efficiency", format=".4f"),
             alt.Tooltip("b:Q", title="background efficiency", format=".4g"),
         ])

@@ -67,7 +67,7 @@ def tree_chart(layout: TreeLayout) -> Any:
     )  # fmt: skip
     base: Any = chart_of(boxes)
     tooltip = [alt.Tooltip("full:N", title="node"), alt.Tooltip("kind:N"), alt.Tooltip("node:Q", title="number")]
-    frame = {"x": x, "x2": "x2:Q", "y": y, "y2": "y2:Q", "tooltip": tooltip}
+    frame = {"x": x, "x2": alt.X2("x2:Q"), "y": y, "y2": alt.Y2("y2:Q"), "tooltip": tooltip}
     thickness = alt.condition("datum.leaf === 1", alt.value(2.2), alt.value(0.8))
     layers = [
         base.transform_filter("isValid(datum.colour)").mark_rect(stroke="#5b6470", cornerRadius=3).encode(
@@ -79,7 +79,9 @@ def tree_chart(layout: TreeLayout) -> Any:
     ]  # fmt: skip
     two = any(len(box.lines) > 1 for box in layout.boxes)
     for text, dy in (("first:N", -7), ("second:N", 7)) if two else (("first:N", 0),):
-        layers.append(base.mark_text(fontSize=10, dy=dy, color=_INK).encode(x="xm:Q", y="ym:Q", text=text))
+        layers.append(
+            base.mark_text(fontSize=10, dy=dy, color=_INK).encode(x=alt.X("xm:Q"), y=alt.Y("ym:Q"), text=text)
+        )
     if ends:
         table = rows(
             **{
@@ -89,7 +91,7 @@ def tree_chart(layout: TreeLayout) -> Any:
         )
         ways = ["passes", "fails"]
         links: Any = chart_of(table).mark_rule(strokeWidth=1.4, color="#7d8590").encode(
-            x=x, y=y, x2="x2:Q", y2="y2:Q",
+            x=x, y=y, x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"),
             strokeDash=alt.StrokeDash(
                 "event:N", title="event that", scale=alt.Scale(domain=ways, range=[[1, 0], [4, 3]]),
                 legend=alt.Legend(symbolType="stroke", symbolStrokeColor="#7d8590"),
@@ -98,10 +100,14 @@ def tree_chart(layout: TreeLayout) -> Any:
         )  # fmt: skip
         layers.insert(0, links)
     chart = alt.layer(*layers).properties(width=max(size["width"], 220)).configure_view(stroke=None)
-    return finish(
+    chart = finish(
         chart, notes=[unicode_text(layout.title), "full lines: events that pass; dashed: that fail; thick frames: leaves"], height=size["height"], panel=max(size["width"], 220), scrolls=True,
         legend_columns=2,
     )  # fmt: skip
+    # Where the root is, of the width and the height: what to show of a large tree first.
+    across_root = places[0][0] / layout.n_leaves if hanging else 0.0
+    chart.usermeta["mvakit"]["focus"] = [across_root, 0.0 if hanging else places[0][1] / layout.n_leaves]
+    return chart
 
 
 def _or_nan(value: float | None) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from mvakit.description import describe
 from mvakit.errors import MvakitError
 from mvakit.resultfile import MethodEntry
 from mvakit.variables import Variable
@@ -16,6 +15,8 @@ __all__ = ["card"]
 
 def card(source: Source, method: MethodEntry) -> dict[str, Any]:
     """Return what is known of a method; where its weight file is not found, or is damaged, what the result file knows."""
+    from mvakit.description import describe
+
     dataset = source.dataset
     known: dict[str, Any] = {
         "name": source.shown(method.title),

@@ -107,7 +107,8 @@ class Documents:
     """
 
     def __init__(self, paths: Sequence[str | os.PathLike[str]], dataset: str | None = None) -> None:
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()  # around what is kept
+        self._making = threading.Lock()  # around what is made
         self._kept: OrderedDict[tuple[str, tuple[tuple[str, str], ...]], bytes] = OrderedDict()
         self._size = 0
         self._open = contextlib.ExitStack()
@@ -164,18 +165,43 @@ class Documents:
         """
         asked = {name: text for name, text in (query or {}).items() if name != "token"}
         key = (path, tuple(sorted(asked.items())))
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
+        kept = self._known(key)
+        if kept is not None:
+            return kept
+        with self._making:
+            kept = self._known(key)  # another thread may have made it meanwhile
+            if kept is not None:
+                return kept
             found = self._made(path, asked)
             if found is None:
                 return None
             document = encoded(found)
             del found
             _give_back()
-            self._keep(key, document)
+            with self._lock:
+                self._keep(key, document)
             return document
+
+    def prepare(self) -> None:
+        """Make what a page asks for first before it asks: the catalogue to begin with, and its first view.
+
+        What goes wrong is told when the page asks.
+        """
+        # Brought in before the lock is taken, so that nothing that is ready waits for it.
+        with contextlib.suppress(MvakitError, ImportError):
+            self.read("index.json")
+            self.read(f"d/{self._start}/catalogue.json")
+            import altair as alt  # noqa: F401
+
+            first = next(iter(self._datasets[self._start].catalogue), None)
+            if first is not None:
+                self.read(f"d/{self._start}/view/{first.key}.json")
+
+    def _known(self, key: tuple[str, tuple[tuple[str, str], ...]]) -> bytes | None:
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+            return self._kept.get(key)
 
     def _keep(self, key: tuple[str, tuple[tuple[str, str], ...]], document: bytes) -> None:
         if len(document) > _KEPT_BYTES // 4:

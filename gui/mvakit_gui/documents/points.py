@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mvakit.errors import OptionError, ResultFileError
-from mvakit.evaluation import ClassSample, TwoClassSample, cut_point, cut_scan
+from mvakit.evaluation import ClassSample, TwoClassSample, cut_point
 from mvakit_gui.documents.encoding import packed
 from mvakit_gui.merit import DEFAULT_MERIT, figure_of_merit
 from mvakit_gui.views.source import Source
@@ -35,13 +35,12 @@ def points_document(source: Source, title: str, methods: int) -> dict[str, Any]:
         If the file holds no responses of this method, or they cannot be compared.
     """
     sample = _sample(source, title)
-    whole = cut_scan(sample)
-    scan = whole.thinned(max(_FEWEST_POINTS, min(_MOST_POINTS, _ALL_POINTS // max(methods, 1))))
+    scan = source.scan(title).thinned(max(_FEWEST_POINTS, min(_MOST_POINTS, _ALL_POINTS // max(methods, 1))))
     edges = source.histogram(title, f"MVA_{title}_S").edges
     return {
         "name": source.shown(title),
         "orientation": scan.orientation,
-        "exact": len(scan) == len(whole),
+        "exact": len(scan) == scan.available,
         "cuts": packed(scan.cuts),
         "effS": packed(scan.signal_efficiency),
         "effB": packed(scan.background_efficiency),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any, Final
 
 import numpy as np
@@ -23,6 +24,8 @@ from mvakit_gui.views.source import Source
 __all__ = ["columns", "row"]
 
 Cells = dict[str, Any]
+# As many curves of one method as are made at once.
+_THREADS: Final = min(4, os.cpu_count() or 1)
 _TREES: Final = ("TestTree", "TrainTree")
 
 
@@ -94,7 +97,7 @@ def _classifier(source: Source, method: MethodEntry) -> Cells:
         return {"remark": "it answers to one cut only: there is no distribution of its response"}
     test = source.two_classes(title)
     train = source.two_classes(title, "TrainTree") if source.has_events(title, "TrainTree") else None
-    result = evaluate_classification(title, test, train)
+    result = evaluate_classification(title, test, train, threads=_THREADS)
     cells: Cells = {
         "auc": result.auc,
         "auc_error": result.auc_error,

@@ -71,7 +71,7 @@ class Gui:
         self.token = secrets.token_urlsafe(24)
         self._server = _server(self.documents, self.token, framed=framed)
         self._thread: threading.Thread | None = None
-        threading.Thread(target=_make_ready, daemon=True).start()
+        threading.Thread(target=_make_ready, args=[self.documents], daemon=True).start()
 
     @property
     def url(self) -> str:
@@ -168,11 +168,10 @@ def _server(documents: Documents, token: str, *, framed: bool) -> uvicorn.Server
     return uvicorn.Server(config)
 
 
-def _make_ready() -> None:
-    """Have the drawing libraries at hand before the first page asks for them, and tell of a problem only then."""
+def _make_ready(documents: Documents) -> None:
+    """Have what the first page asks for at hand before it does, and tell of a problem only then."""
+    documents.prepare()
     with contextlib.suppress(MvakitError, ImportError):
-        import altair as alt  # noqa: F401
-
         from mvakit_gui.server.bundle import vega_bundle
 
         vega_bundle()

@@ -10,10 +10,9 @@ from collections.abc import Iterator, Sequence
 from mvakit.types import AnalysisType
 from mvakit_gui.catalogue import Group, Keys
 from mvakit_gui.views import cuts, inputs, models, multiclass, outputs, pdfs, regression, roc, training, trees
-from mvakit_gui.views.cuts import scan_of
 from mvakit_gui.views.source import Source
 
-__all__ = ["Source", "groups", "scan_of"]
+__all__ = ["Source", "groups"]
 
 
 def groups(sources: Sequence[Source], keys: Keys) -> Iterator[Group]:

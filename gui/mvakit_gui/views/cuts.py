@@ -8,43 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
-from mvakit.errors import DataError
-from mvakit.evaluation import CutScan, cut_scan, cut_scan_of_efficiencies
 from mvakit_gui.catalogue import Group, Keys, View
 from mvakit_gui.figures import ParallelEvents, cut_efficiency_figure, parallel_figure
-from mvakit_gui.views.source import Source, gather, listed
+from mvakit_gui.views.source import Source, gather, in_several, listed
 
-__all__ = ["efficiencies", "parallel", "scan_of"]
+__all__ = ["efficiencies", "parallel"]
 
 # Lines, and points of lines, in one chart of parallel coordinates.
 _LINES: Final = 1000
 _POINTS: Final = 12_000
 _SEED: Final = 1
-# Cuts of each method that are kept for the chart of all methods.
-_SCANNED: Final = 3000
-
-
-def scan_of(
-    source: Source, title: str, n_signal: float = 1000.0, n_background: float = 1000.0, **keywords: Any
-) -> CutScan:
-    """Return what cuts on a response achieve: exact from the events in TestTree, else from TMVA's efficiencies.
-
-    Raises
-    ------
-    MvakitError
-        If there is neither.
-    """
-    if source.has_events(title):
-        return cut_scan(source.two_classes(title), n_signal, n_background, **keywords)
-    found = source.pair(title, "eff")
-    signal, background = found["Signal"], found["Background"]
-    if len(signal.edges) != len(background.edges) or not np.allclose(signal.edges, background.edges):
-        raise DataError(f"{title}: the efficiencies of signal and background have different bins")
-    # The content of a bin is the efficiency of a cut at its lower edge.
-    side = 1 if signal.values[0] >= signal.values[-1] else -1
-    return cut_scan_of_efficiencies(
-        signal.edges[:-1], signal.values, background.values, n_signal, n_background, orientation=side, **keywords
-    )
 
 
 def efficiencies(sources: Sequence[Source], keys: Keys) -> Group:
@@ -70,6 +43,15 @@ def efficiencies(sources: Sequence[Source], keys: Keys) -> Group:
                 functools.partial(_significance_chart, there), functools.partial(_figure, *there[0]), titles, in_print=False,
             )
         )  # fmt: skip
+    for method, alike in in_several(there).items():
+        names = tuple(source.shown(method) for source, _ in alike)
+        views.append(
+            View(
+                keys("mvaeffs", "all", method), f"mvaeffs_{method}", f"{method}, all files: significance",
+                f"Significance of S signal and B background events against the signal efficiency, for {listed(names)}.",
+                functools.partial(_significance_chart, alike), functools.partial(_figure, *alike[0]), names, in_print=False,
+            )
+        )  # fmt: skip
     for (source, method), shown in zip(there, titles, strict=True):
         views.append(
             View(
@@ -84,21 +66,18 @@ def efficiencies(sources: Sequence[Source], keys: Keys) -> Group:
 def _chart(source: Source, method: str) -> Any:
     from mvakit_gui.charts.efficiencies import cut_efficiency_chart
 
-    return cut_efficiency_chart(source.shown(method), scan_of(source, method))
+    return cut_efficiency_chart(source.shown(method), source.scan(method))
 
 
 def _significance_chart(there: Sequence[tuple[Source, str]]) -> Any:
     from mvakit_gui.charts.efficiencies import significance_chart
 
-    # Of each scan a few points are kept: those of forty methods on a million events would take a gigabyte.
-    found, notes = gather(
-        there, lambda source, method: (source.shown(method), scan_of(source, method).thinned(_SCANNED))
-    )
+    found, notes = gather(there, lambda source, method: (source.shown(method), source.scan(method)))
     return significance_chart(dict(found), notes=notes)
 
 
 def _figure(source: Source, method: str, **keywords: Any) -> Any:
-    return cut_efficiency_figure(source.shown(method), scan_of(source, method), **keywords)
+    return cut_efficiency_figure(source.shown(method), source.scan(method), **keywords)
 
 
 # ---------------------------------------------------------------------------------------------- parallel coordinates

@@ -25,6 +25,7 @@ __all__ = ["correlations", "pairs", "variables"]
 
 _PAGE: Final = 6
 _PROFILE: Final = 40
+_NO_INPUTS: Final = "the file has none of the training sample: there is no directory InputVariables_Id or the like"
 
 
 def _letter(number: int) -> str:
@@ -41,30 +42,42 @@ def _title(variable: Variable, transformation: str) -> str:
 
 
 def variables(sources: Sequence[Source], keys: Keys) -> Iterator[Group]:
-    """Yield 1a, 1b, ...: the variables, and in a regression the targets, after each transformation."""
-    dataset = sources[0].dataset
-    what = "Input variables and targets" if dataset.analysis is AnalysisType.REGRESSION else "Input variables"
-    if not dataset.transformations:
-        reason = (
-            "the file has no histograms of the input variables: there is no directory InputVariables_Id or the like"
-        )
-        yield Group("1a", f"{what}, training sample", (), reason)
-    for number, transformation in enumerate(dataset.transformations):
+    """Yield 1a, 1b, ...: the variables, and in a regression the targets, after each transformation.
+
+    Of several files each has its own views, with the outlines of the others over them.
+    """
+    regression = sources[0].dataset.analysis is AnalysisType.REGRESSION
+    what = "Input variables and targets" if regression else "Input variables"
+    transformations = _transformations(sources)
+    if not transformations:
+        yield Group("1a", f"{what}, training sample", (), _NO_INPUTS)
+    for number, transformation in enumerate(transformations):
         title = f"{what}{_called(transformation)}, training sample"
-        count = len(dataset.variables) + len(dataset.targets)
-        views = []
-        for page, start in enumerate(range(0, count, _PAGE), 1):
-            panels = functools.partial(_panels, dataset, transformation, start)
-            shown = title if count <= _PAGE else f"{title}, {start + 1} to {min(start + _PAGE, count)}"
-            views.append(
-                View(
-                    keys("variables", transformation.lower(), f"c{page}"),
-                    f"variables_{transformation.lower()}_c{page}", shown,
-                    f"Distributions of {what.lower()}{_called(transformation)} in the training sample, class by class.",
-                    functools.partial(_variables_chart, panels), functools.partial(_variables_figure, panels),
-                )
-            )  # fmt: skip
+        views: list[View] = []
+        there = [source for source in sources if transformation in source.dataset.transformations]
+        for source in there:
+            dataset = source.dataset
+            count = len(dataset.variables) + len(dataset.targets)
+            others = [other for other in there if other is not source]
+            for page, start in enumerate(range(0, count, _PAGE), 1):
+                panels = functools.partial(_panels, dataset, transformation, start)
+                shown = title if count <= _PAGE else f"{title}, {start + 1} to {min(start + _PAGE, count)}"
+                ending = [source.label] if source.label else []
+                views.append(
+                    View(
+                        keys("variables", transformation.lower(), f"c{page}", *ending),
+                        "_".join(["variables", transformation.lower(), f"c{page}", *ending]), source.shown(shown),
+                        f"Distributions of {what.lower()}{_called(transformation)} in the training sample, class by class.",
+                        functools.partial(_variables_chart, panels, source.label, others, transformation),
+                        functools.partial(_variables_figure, panels),
+                    )
+                )  # fmt: skip
         yield Group(f"1{_letter(number)}", title, tuple(views), None if views else "no variable has a histogram")
+
+
+def _transformations(sources: Sequence[Source]) -> list[str]:
+    """Return those of any file, in the order of the first that has them."""
+    return list(dict.fromkeys(name for source in sources for name in source.dataset.transformations))
 
 
 def _panels(dataset: ResultDataset, transformation: str, start: int) -> list[VariablePanel]:
@@ -83,10 +96,17 @@ def _panels(dataset: ResultDataset, transformation: str, start: int) -> list[Var
     return panels
 
 
-def _variables_chart(panels: Any) -> Any:
+def _variables_chart(panels: Any, label: str, sources: Sequence[Source], transformation: str) -> Any:
     from mvakit_gui.charts.distributions import variables_chart
 
-    return variables_chart(panels())
+    drawn = panels()
+    others: dict[str, dict[str, Any]] = {}
+    for source in sources:
+        count = len(source.dataset.variables) + len(source.dataset.targets)
+        for start in range(0, count, _PAGE):
+            for panel in _panels(source.dataset, transformation, start):
+                others.setdefault(panel.title, {})[source.label] = panel.histograms
+    return variables_chart(drawn, others, label=label)
 
 
 def _variables_figure(panels: Any, **keywords: Any) -> Any:
@@ -98,34 +118,33 @@ def _variables_figure(panels: Any, **keywords: Any) -> Any:
 
 def pairs(sources: Sequence[Source], keys: Keys) -> Iterator[Group]:
     """Yield 2a, 2b, ...: each variable against all others, events and profile, after each transformation."""
-    dataset = sources[0].dataset
-    if not dataset.transformations:
-        reason = "the file has no plots of pairs of variables: there is no directory InputVariables_Id or the like"
-        yield Group("2a", "Input variable correlations, scatter plots and profiles", (), reason)
-    for number, transformation in enumerate(dataset.transformations):
+    transformations = _transformations(sources)
+    if not transformations:
+        yield Group("2a", "Input variable correlations, scatter plots and profiles", (), _NO_INPUTS)
+    for number, transformation in enumerate(transformations):
         title = f"Input variable correlations{_called(transformation)}, scatter plots and profiles"
-        key = f"2{_letter(number)}"
-        if not any(name.startswith("scat_") for name in dataset.pair_names(transformation)):
-            few = len(dataset.variables) < 2
-            reason = "there is one variable only" if few else (
-                f"the file has no scat_* in InputVariables_{transformation}/CorrelationPlots; none are made of more than "
-                f"20 variables, and there are {len(dataset.variables)}"
-            )  # fmt: skip
-            yield Group(key, title, (), reason)
-            continue
+        there = [source for source in sources if transformation in source.dataset.transformations]
         views = [
-            _pair_view(dataset, transformation, variable, name, keys)
-            for variable in dataset.variables
-            for name in dataset.classes
+            _pair_view(source, transformation, variable, name, keys)
+            for source in there
+            if any(name.startswith("scat_") for name in source.dataset.pair_names(transformation))
+            for variable in source.dataset.variables
+            for name in source.dataset.classes
         ]
-        yield Group(key, title, tuple(views))
+        count = len(there[0].dataset.variables)
+        reason = "there is one variable only" if count < 2 else (
+            f"the file has no scat_* in InputVariables_{transformation}/CorrelationPlots; none are made of more than "
+            f"20 variables, and there are {count}"
+        )  # fmt: skip
+        yield Group(f"2{_letter(number)}", title, tuple(views), None if views else reason)
 
 
-def _pair_view(dataset: ResultDataset, transformation: str, variable: Variable, name: str, keys: Keys) -> View:
+def _pair_view(source: Source, transformation: str, variable: Variable, name: str, keys: Keys) -> View:
+    dataset = source.dataset
     others = [other for other in dataset.variables if other.label != variable.label]
     number = -(-len(others) // _PAGE)
     of_class = "" if dataset.analysis is AnalysisType.REGRESSION else f" ({name})"
-    title = f"{variable.title} against the other variables{_called(transformation)}{of_class}"
+    title = source.shown(f"{variable.title} against the other variables{_called(transformation)}{of_class}")
 
     def page(i: int) -> View:
         panels = functools.partial(_pair_panels, dataset, transformation, variable, name, i)
@@ -136,7 +155,7 @@ def _pair_view(dataset: ResultDataset, transformation: str, variable: Variable, 
             pages=pages, in_print=transformation == "Id",
         )  # fmt: skip
 
-    key = keys("scatter", transformation.lower(), variable.label, name)
+    key = keys("scatter", transformation.lower(), variable.label, name, *([source.label] if source.label else []))
     pages = Pages(lambda: number, page, "page") if number > 1 else None
     return page(0)
 

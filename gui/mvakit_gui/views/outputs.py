@@ -13,7 +13,7 @@ from mvakit.resultfile import Histogram
 from mvakit_gui.catalogue import Group, Keys, View
 from mvakit_gui.densities import density_of
 from mvakit_gui.figures import overtraining_figure, response_figure
-from mvakit_gui.views.source import LETTERS, Source, gather, listed
+from mvakit_gui.views.source import LETTERS, Source, gather, in_several, listed
 
 __all__ = ["comparisons", "distributions", "fixed_bins", "ks_of", "probabilities", "rarities"]
 
@@ -94,6 +94,14 @@ def _group(
         x_title = noun if len(chosen) > 1 else f"{panels[0].method} {noun}"
         return response_chart(panels, x_title, cuts=not middle, notes=notes)
 
+    def overlay(alike: Sequence[tuple[Source, str]]) -> Any:
+        from mvakit_gui.charts.distributions import ResponsePanel, response_chart
+
+        (first, method), *others = alike
+        outlines = {source.label: source.pair(title, middle) for source, title in others}
+        panel = ResponsePanel(first.shown(method), first.pair(method, middle), {}, others=outlines)
+        return response_chart([panel], f"{method} {noun}", cuts=not middle)
+
     def draw(source: Source, method: str, **keywords: Any) -> Any:
         if training:
             events, bins = ks_of(source, method)
@@ -111,6 +119,17 @@ def _group(
             View(
                 keys(prefix), prefix, f"All methods: {noun}", f"Small charts of the {what}, for {listed(titles)}.",
                 functools.partial(chart, there), draw_first, titles, in_print=False,
+            )
+        )  # fmt: skip
+    for method, alike in in_several(there).items():
+        names = tuple(source.shown(method) for source, _ in alike)
+        how = "side by side" if training else "over each other"
+        views.append(
+            View(
+                keys(prefix, "all", method), f"{prefix}_{method}", f"{method}, all files: {noun}",
+                f"The {what}, for {method} of {listed([source.label for source, _ in alike])} {how}.",
+                functools.partial(chart if training else overlay, alike), functools.partial(draw, *alike[0]), names,
+                in_print=False,
             )
         )  # fmt: skip
     for (source, method), shown in zip(there, titles, strict=True):

@@ -6,44 +6,18 @@ import functools
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, get_args
 
-from mvakit.evaluation import one_vs_one_curve, one_vs_rest_curve, roc_curve_of
-from mvakit.evaluation.efficiency import roc_integral
+from mvakit.evaluation import one_vs_one_curve, one_vs_rest_curve
 from mvakit_gui.catalogue import Group, Keys, View
 from mvakit_gui.figures import RocForm, RocLine, roc_figure
 from mvakit_gui.views.source import Source, gather, listed
 
-__all__ = ["curves", "line_of", "one_vs_one", "one_vs_rest"]
+__all__ = ["curves", "one_vs_one", "one_vs_rest"]
 
 _TITLES: Final[dict[str, str]] = {
     "rejBvsS": "Background rejection against signal efficiency",
     "effBvsS": "Background efficiency against signal efficiency",
     "invBeffvsSeff": "1 / background efficiency against signal efficiency",
 }
-
-
-def line_of(source: Source, title: str) -> RocLine:
-    """Return the ROC curve of a classifier: exact from the events where there are any, else from TMVA's histogram.
-
-    Raises
-    ------
-    MvakitError
-        If there is neither, or the events cannot make one.
-    """
-    # A method without distributions of its response (Cuts) keeps in the tree its answer to one cut only.
-    if source.has_events(title) and source.has(title, f"MVA_{title}_S"):
-        sample = source.two_classes(title)
-        training = None
-        if source.has_events(title, "TrainTree"):
-            training = roc_curve_of(source.two_classes(title, "TrainTree"), orientation=sample.orientation)
-        curve = roc_curve_of(sample, orientation=sample.orientation)
-        return RocLine.of(source.shown(title), curve, training)
-    test = source.histogram(title, f"MVA_{title}_effBvsS")
-    name = f"MVA_{title}_trainingEffBvsS"
-    trained = source.histogram(title, name) if source.has(title, name) else None
-    return RocLine(
-        source.shown(title), test.centers, test.values, roc_integral(test.values),
-        training=None if trained is None else (trained.centers, trained.values),
-    )  # fmt: skip
 
 
 def _has_curve(source: Source, title: str) -> bool:
@@ -56,7 +30,7 @@ def curves(sources: Sequence[Source], keys: Keys) -> Iterator[Group]:
     """Yield the groups 5b, of which TMVA has two: rejection and efficiency, and the inverse."""
     there = [(s, m.title) for s in sources for m in s.dataset.methods if _has_curve(s, m.title)]
     reason = None if there else "no method left a histogram of its ROC curve, or responses in TestTree"
-    lines = functools.cache(lambda: gather(there, line_of))
+    lines = functools.cache(lambda: gather(there, lambda source, title: source.line(title)))
 
     def view(form: RocForm) -> View:
         def chart() -> Any:

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from mvakit.errors import MvakitError, ResultFileError
-from mvakit.evaluation import MulticlassSample, TwoClassSample
-from mvakit.model import Model
+from mvakit.errors import DataError, MvakitError, ResultFileError
+from mvakit.evaluation import (
+    CutScan,
+    MulticlassSample,
+    TwoClassSample,
+    cut_scan,
+    cut_scan_of_efficiencies,
+    roc_curve_of,
+)
+from mvakit.evaluation.efficiency import roc_integral
 from mvakit.resultfile import Histogram, MethodEntry, ResultDataset, ResultFile
+from mvakit_gui.figures import RocLine
 
-__all__ = ["LETTERS", "Source", "gather", "listed"]
+if TYPE_CHECKING:
+    from mvakit.model import Model
+
+__all__ = ["LETTERS", "Source", "gather", "in_several", "listed"]
 
 T = TypeVar("T")
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 # What the two classes are called in the names of histograms.
 LETTERS: Final = {"Signal": "S", "Background": "B"}
 _KEPT_MODELS: Final = 3
+# Curves that are kept, some hundred kilobytes each, and cuts of each scan.
+_KEPT_CURVES: Final = 64
+_KEPT_CUTS: Final = 3000
+# As many methods are measured at once as there are cores; more add memory, but no speed.
+_MOST_THREADS: Final = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,12 +142,9 @@ class Source:
         MvakitError
             If there are none, or they cannot be compared.
         """
-        scores, class_index, weight = self.dataset.responses(title, which)
-        classes = self.dataset.classes
-        signal = classes.index("Signal") if "Signal" in classes else 0
-        return TwoClassSample.from_arrays(
-            scores, class_index == signal, weight, what=f"responses of {title} in {which}"
-        )
+        is_signal, _, weight = self._labels(which)
+        scores = self.dataset.scores(title, which)
+        return TwoClassSample.from_arrays(scores, is_signal, weight, what=f"responses of {title} in {which}")
 
     def many_classes(self, title: str, which: str = "TestTree") -> MulticlassSample:
         """Return a multiclass method's responses to the events of a tree.
@@ -138,10 +154,73 @@ class Source:
         MvakitError
             If there are none, or they do not belong to the classes.
         """
-        scores, class_index, weight = self.dataset.responses(title, which)
+        _, class_index, weight = self._labels(which)
+        scores = self.dataset.scores(title, which)
         return MulticlassSample.from_arrays(
             scores, class_index, weight, classes=self.dataset.classes, what=f"responses of {title} in {which}"
         )
+
+    @functools.cached_property
+    def _labels(self) -> Callable[[str], tuple[BoolArray, npt.NDArray[np.int64], FloatArray]]:
+        """A function that returns whether each event of a tree is signal, its class and its weight."""
+        return functools.lru_cache(maxsize=2)(self._read_labels)
+
+    def _read_labels(self, which: str) -> tuple[BoolArray, npt.NDArray[np.int64], FloatArray]:
+        class_index, weight = self.dataset.labels(which)
+        classes = self.dataset.classes
+        return class_index == (classes.index("Signal") if "Signal" in classes else 0), class_index, weight
+
+    # ------------------------------------------------------------------------------------------ what is measured
+
+    @functools.cached_property
+    def line(self) -> Callable[[str], RocLine]:
+        """A function that returns the ROC curve of a classifier; the last ones are kept. See `_line`."""
+        return functools.lru_cache(maxsize=_KEPT_CURVES)(self._line)
+
+    def _line(self, title: str) -> RocLine:
+        """Measure it on the events where there are any, else take it from TMVA's histogram.
+
+        Raises
+        ------
+        MvakitError
+            If there is neither, or the events cannot make one.
+        """
+        # A method without distributions of its response (Cuts) keeps in the tree its answer to one cut only.
+        if self.has_events(title) and self.has(title, f"MVA_{title}_S"):
+            sample = self.two_classes(title)
+            side = sample.orientation
+            curve = roc_curve_of(sample, orientation=side)
+            del sample
+            training = None
+            if self.has_events(title, "TrainTree"):
+                training = roc_curve_of(self.two_classes(title, "TrainTree"), orientation=side)
+            return RocLine.of(self.shown(title), curve, training)
+        test = self.histogram(title, f"MVA_{title}_effBvsS")
+        name = f"MVA_{title}_trainingEffBvsS"
+        trained = self.histogram(title, name) if self.has(title, name) else None
+        return RocLine(
+            self.shown(title), test.centers, test.values, roc_integral(test.values),
+            training=None if trained is None else (trained.centers, trained.values),
+        )  # fmt: skip
+
+    @functools.cached_property
+    def scan(self) -> Callable[[str], CutScan]:
+        """A function that returns up to 3000 cuts on a response, for 1000 events of each class; the last ones are kept.
+
+        They are measured on the events in TestTree, else taken from TMVA's histograms of efficiencies.
+        """
+        return functools.lru_cache(maxsize=_KEPT_CURVES)(self._scan)
+
+    def _scan(self, title: str) -> CutScan:
+        if self.has_events(title):
+            return cut_scan(self.two_classes(title), most=_KEPT_CUTS)
+        found = self.pair(title, "eff")
+        signal, background = found["Signal"], found["Background"]
+        if len(signal.edges) != len(background.edges) or not np.allclose(signal.edges, background.edges):
+            raise DataError(f"{title}: the efficiencies of signal and background have different bins")
+        # The content of a bin is the efficiency of a cut at its lower edge.
+        side = 1 if signal.values[0] >= signal.values[-1] else -1
+        return cut_scan_of_efficiencies(signal.edges[:-1], signal.values, background.values, orientation=side)
 
     # ------------------------------------------------------------------------------------------ models
 
@@ -154,6 +233,8 @@ class Source:
         path = self.weight_file(title)
         if path is None:
             raise ResultFileError(f"the weight file of {title} is not there: {self.where(title)}")
+        from mvakit.model import Model
+
         return Model.load(path)
 
     def where(self, title: str) -> str:
@@ -198,15 +279,31 @@ def gather(there: Sequence[tuple[Source, str]], make: Callable[[Source, str], T]
     found: list[T] = []
     notes: list[str] = []
     failed: MvakitError | None = None
-    for source, title in there:
+
+    def made(one: tuple[Source, str]) -> T | MvakitError:
         try:
-            found.append(make(source, title))
+            return make(*one)
         except MvakitError as error:
-            failed = error
-            notes.append(f"{source.shown(title)} is not drawn: {error}")
+            return error
+
+    with ThreadPoolExecutor(min(len(there), os.cpu_count() or 1, _MOST_THREADS) or 1) as threads:
+        for (source, title), result in zip(there, threads.map(made, there), strict=True):
+            if isinstance(result, MvakitError):
+                failed = result
+                notes.append(f"{source.shown(title)} is not drawn: {result}")
+            else:
+                found.append(result)
     if failed is not None and not found:
         raise failed
     return found, notes
+
+
+def in_several(there: Sequence[tuple[Source, str]]) -> dict[str, list[tuple[Source, str]]]:
+    """Return the titles that several of the files have, each with where it is."""
+    by_title: dict[str, list[tuple[Source, str]]] = {}
+    for source, title in there:
+        by_title.setdefault(title, []).append((source, title))
+    return {title: found for title, found in by_title.items() if len(found) > 1}
 
 
 def listed(names: Sequence[str], most: int = 4) -> str:

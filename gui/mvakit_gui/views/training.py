@@ -20,6 +20,7 @@ __all__ = ["boosting", "control", "convergence", "histories"]
 
 _EPOCHS: Final = ("estimatorHistTrain", "estimatorHistTest")
 _TREES: Final = ("BoostWeight", "BoostWeightVsTree", "ErrFractHist", "NodesBeforePruning", "NodesAfterPruning")
+_NTUPLE: Final = "MonitorNtuple"
 _BOOSTER: Final = {
     "Booster_BoostWeight": "Boost weight",
     "Booster_MethodWeight": "Weight of the classifier",
@@ -114,11 +115,25 @@ def control(key: str, sources: Sequence[Source], keys: Keys, title: str = "Decis
             found.insert(0, _curve(weights, "Boost weights", "Boost weight", "Trees"))
         return found
 
-    return _group(
+    def holds(source: Source, method: str) -> bool:
+        names = source.names(method)
+        if names & set(_TREES):
+            return True
+        if _NTUPLE in names:
+            if any(curve.name in _TREES for curve in source.dataset.curves(method)):
+                return True
+            empty.append(source.shown(method))
+        return False
+
+    empty: list[str] = []
+    reason = "no method recorded its trees: there is no BoostWeightVsTree, ErrFractHist, NodesBeforePruning or the like"
+    drawn = _group(
         key, title, sources, keys, prefix="control", suffix="ControlPlots", noun="control plots", curves=curves,
-        holds=lambda source, method: bool(source.names(method) & set(_TREES)),
-        reason="no method recorded its trees: there is no BoostWeightVsTree or the like",
+        holds=holds, reason=reason,
     )  # fmt: skip
+    if drawn.reason and empty:
+        return Group(key, title, (), f"{reason}, and {_NTUPLE} of {listed(empty)} has no entries")
+    return drawn
 
 
 def boosting(key: str, sources: Sequence[Source], keys: Keys) -> Group:

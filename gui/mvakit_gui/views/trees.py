@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -16,6 +17,10 @@ from mvakit_gui.views.source import Source, listed
 __all__ = ["forests"]
 
 # What the training of a forest leaves in a result file.
+# The part of a weight file that has its options, and what the nodes with a Fisher discriminant hold.
+_HEAD: Final = 60_000
+_SWITCHED_ON: Final = re.compile(r'<Option name="(UseFisherCuts|DoPreselection)"[^>]*>\s*(?:True|1)\s*<', re.IGNORECASE)
+_FISHER_NODE: Final = ' fC0="'
 _RECORDS: Final = frozenset({"BoostWeightVsTree", "NodesBeforePruning", "MonitorNtuple"})
 
 
@@ -28,13 +33,33 @@ def forests(key: str, sources: Sequence[Source], keys: Keys, title: str = "Decis
             if not source.names(method.title) & _RECORDS:
                 continue
             if source.weight_file(method.title) is None:
-                missing.append(f"{source.shown(method.title)}: {source.where(method.title)}, which is not there")
+                missing.append(
+                    f"the weight file of {source.shown(method.title)} is not there: {source.where(method.title)}"
+                )
+                continue
+            partial = _partial(source, method.title)
+            if partial is not None:
+                missing.append(partial)
                 continue
             views += _view(source, method.title, keys)
     reason = "no method recorded trees: there is no BoostWeightVsTree, NodesBeforePruning or MonitorNtuple"
     if missing:
-        reason = f"the weight files with the trees are not there ({listed(missing, 2)})"
+        reason = f"no method has trees that can be drawn ({listed(missing, 2)})"
     return Group(key, title, tuple(views), None if views else reason)
+
+
+def _partial(source: Source, title: str) -> str | None:
+    """Return why the trees of a weight file do not say all of its answer, as seen from its options; None if they do."""
+    path = source.weight_file(title)
+    assert path is not None
+    with path.open(encoding="utf-8", errors="replace") as file:
+        head = file.read(_HEAD)
+        options = set(_SWITCHED_ON.findall(head))
+        if "DoPreselection" in options:
+            return f"{source.shown(title)} selects events before its trees do, with DoPreselection"
+        if "UseFisherCuts" in options and (_FISHER_NODE in head or any(_FISHER_NODE in line for line in file)):
+            return f"the trees of {source.shown(title)} cut on Fisher discriminants, not on one variable at a time"
+    return None
 
 
 def _view(source: Source, title: str, keys: Keys) -> Iterator[View]:
