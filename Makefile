@@ -64,7 +64,7 @@ format: $(STAMPS)/lint
 bench: $(STAMPS)/bench
 	@for script in benchmarks/[!_]*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
-# The compiled kernels run once with the compiler off, so that their lines are counted; tests that do that in minutes.
+# The compiled kernels run once with the compiler off, so that their lines are counted, in tests that take minutes at most.
 UNCOMPILED := $(patsubst %,tests/unit/test_%.py,bdt bdt_exact_cuts bdt_quantiles bdt_multiclass knn pders pdefoam) \
 	tests/unit/test_bdt_stopping.py::test_losses_are_those_of_the_responses
 
