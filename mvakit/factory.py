@@ -13,6 +13,7 @@ import numpy.typing as npt
 from mvakit.config import CONFIG
 from mvakit.dataloader import DataLoader
 from mvakit.dataset import DataSet
+from mvakit.drawing import ResultDrawing
 from mvakit.errors import DataError, MethodError, did_you_mean
 from mvakit.evaluation import (
     RocCurve,
@@ -117,7 +118,7 @@ class BookedMethod:
         return self.method.name
 
 
-class Factory:
+class Factory(ResultDrawing):
     """TMVA's Factory.
 
     Parameters
@@ -297,6 +298,9 @@ class Factory:
                 else:
                     self.log.info(f"Ranking input variables (method specific) of {booked.title}...")
                     self._messenger(booked).info(ranking_table(ranking.ordered(), ranking.criterion))
+
+    def _is_evaluated(self) -> bool:
+        return any(booked.result is not None for booked in self._all())
 
     def _messenger(self, booked: BookedMethod) -> Messenger:
         options: MethodOptions = booked.method.options

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 import base64
 import math
+import os
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
 import numpy.typing as npt
 
-from mvakit.errors import DataError
+from mvakit.errors import DataError, ResultFileError, did_you_mean
 from mvakit.evaluation import ClassificationResult, Curve, MulticlassResult, RegressionResult, ResponseHistograms
 from mvakit.evaluation.regression_results import Deviation
 from mvakit.method import Forest
 from mvakit.model import Model
+from mvakit.resultfile import ResultFile
 from mvakit.types import AnalysisType
+from mvakit_gui.catalogue import Catalogue, View
 from mvakit_gui.doors import TMVAGui, save_report, serve_gui
 from mvakit_gui.figures import (
     AverageDeviation,
@@ -42,6 +45,7 @@ from mvakit_gui.figures import (
 )
 from mvakit_gui.figures.saving import mimebundle
 from mvakit_gui.plots import save_plots
+from mvakit_gui.views.source import Source
 
 __all__ = [
     "TMVAGui",
@@ -51,6 +55,7 @@ __all__ = [
     "draw_result",
     "draw_roc",
     "draw_tree",
+    "draw_view",
     "repr_html",
     "save_plots",
     "save_report",
@@ -186,6 +191,33 @@ def draw_tree(model: Model, tree: int = 0, *, label: str | None = None, style: S
         forest, tree, [v.label for v in model.variables], title=model.title, analysis=model.analysis, classes=classes
     )
     return tree_figure(layout, label=label, style=style)
+
+
+def draw_view(path: str | os.PathLike[str], dataset: str, name: str, page: int = 0) -> View:
+    """Return a view of a result file by its name among TMVA's plots: ``"overtrain_BDTG"``.
+
+    It reads the file when it is looked at, which stays open as long as the view lives.
+
+    Parameters
+    ----------
+    path : path-like
+    dataset : str
+    name : str
+    page : int
+        Of a view with many pages: ``"tree_BDTG_0"`` is the first tree, and page 17 its tree 17.
+
+    Raises
+    ------
+    ResultFileError
+        If the file has no such dataset, or cannot feed this view.
+    """
+    catalogue = Catalogue([Source.of(ResultFile(path), dataset)])
+    views = {view.name: view for view in catalogue}
+    if name in views:
+        return views[name] if page == 0 else catalogue.view(f"{views[name].key}.{page}")
+    raise ResultFileError(
+        f"{str(path)!r} has no view {name!r} of {dataset!r}; {did_you_mean(name, views, noun='its views')}"
+    )
 
 
 def draw_result(result: ClassificationResult | MulticlassResult | RegressionResult) -> dict[str, Any]:
