@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from mvakit.errors import MethodError
 __all__ = ["ResultDrawing"]
 
 
-class ResultDrawing:
+class ResultDrawing(ABC):
     """What draws from the result file that `EvaluateAllMethods` has written.
 
     Each call returns a view: a notebook shows its chart, ``view.chart()`` is that of Altair, and ``view.figure()`` one of
@@ -22,8 +23,9 @@ class ResultDrawing:
     target: Path | None
     job: str
 
+    @abstractmethod
     def _is_evaluated(self) -> bool:
-        raise TypeError("a ResultDrawing is a part of a Factory")
+        """Return whether the result file is written."""
 
     def _draw(self, loader: DataLoader | str, name: str, page: int = 0) -> Any:
         if self.target is None:
